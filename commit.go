@@ -1,0 +1,532 @@
+package cloakroom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
+)
+
+// settleTime is what a reload that settles an uncertain Save may take even when the
+// budget is used up: not knowing could lock the client out.
+const settleTime = 250 * time.Millisecond
+
+// An operation saves what was pending when it began. The session's op lock is held.
+type operation struct {
+	s    *Session
+	m    *Manager
+	ctx  context.Context
+	want *pending // also s.flying, so that the view shows it
+
+	rec   store.Record // what the store held last
+	meta  meta
+	exact bool
+	token Token
+
+	lost  []string // fields whose Pop came too late
+	leave func()   // of the gate
+}
+
+// commit saves what is pending, and hands the client its ticket. It returns ErrEnded when
+// the session is gone and edits were dropped for it. The caller holds op.
+func (s *Session) commit(ctx context.Context) error {
+	s.mu.Lock()
+	if s.fatal || s.err != nil && !s.pending.empty() {
+		defer s.mu.Unlock()
+		return s.err
+	}
+	if s.doubt != nil && !s.pending.empty() {
+		defer s.mu.Unlock()
+		return s.doubt
+	}
+	touch := s.stored() && s.m.touchDue(&s.meta, s.m.now())
+	if s.pending.empty() && !touch {
+		resend := s.resend && !s.late
+		s.mu.Unlock()
+		if resend {
+			return s.send()
+		}
+		return nil
+	}
+	if s.gone != "" && !s.pending.signIn {
+		dropped, reason := s.pending, s.gone
+		s.pending = pending{}
+		s.mu.Unlock()
+		s.drop(ctx, &dropped, reason)
+		return ErrEnded
+	}
+	if s.late && s.needsTicket() {
+		s.mu.Unlock()
+		return errors.New("cloakroom: " + string(ReasonTooLate) + ": a new token cannot reach the client any more")
+	}
+	want := s.pending
+	s.pending, s.flying = pending{}, &want
+	op := &operation{s: s, m: s.m, ctx: ctx, want: &want, rec: s.rec, meta: s.meta, exact: s.exact, token: s.token}
+	stored := s.stored()
+	s.mu.Unlock()
+
+	var err error
+	if stored {
+		err = op.update()
+	} else {
+		err = op.create()
+	}
+	if op.leave != nil {
+		op.leave()
+	}
+	s.mu.Lock()
+	if s.flying != nil { // not saved: what was wanted is wanted still, under what came later
+		later := s.pending
+		s.pending = *s.flying
+		s.pending.merge(&later)
+		s.flying = nil
+	}
+	s.mu.Unlock()
+	if err == nil && len(op.lost) > 0 {
+		return fmt.Errorf("cloakroom: save: the value of %q: %s: %w", op.lost, ReasonPopLost, store.ErrConflict)
+	}
+	return err
+}
+
+// needsTicket reports whether saving what is pending gives the client a new ticket. The
+// caller holds mu.
+func (s *Session) needsTicket() bool {
+	p := &s.pending
+	return !s.stored() || p.renew || p.signIn || p.limits.lifetime != 0 || p.limits.persistent != unset
+}
+
+// update edits the record that the session was loaded from.
+func (op *operation) update() error {
+	for attempt := 0; ; attempt++ {
+		change, nothing, err := op.change()
+		if err != nil {
+			return err
+		}
+		if nothing {
+			op.finish(nil, op.rec.Version)
+			if op.s.resend && !op.s.late {
+				return op.s.send()
+			}
+			return nil
+		}
+		version, err := op.save(op.token.Key, *change)
+		switch {
+		case err == nil:
+			return op.updated(change, version)
+		case errors.Is(err, store.ErrConflict):
+			if op.want.empty() {
+				op.finish(nil, op.rec.Version) // a mere touch; whoever was faster has touched it too
+				return nil
+			}
+			if err := op.back(attempt); err != nil {
+				return err
+			}
+			if err := op.reload(0); err != nil {
+				return op.ended(err)
+			}
+		case errors.Is(err, store.ErrNotFound):
+			return op.ended(err)
+		case errors.Is(err, errNotTried), errors.Is(err, store.ErrMalformed):
+			return err
+		default:
+			return op.settle(change, err)
+		}
+	}
+}
+
+// back waits a moment before the next attempt. From the second conflict on the requests
+// of the session take turns.
+func (op *operation) back(attempt int) error {
+	call := new(callContext)
+	err := op.s.budget.spend(call, op.ctx, 0, func(ctx context.Context) (err error) {
+		if attempt > 0 && op.leave == nil {
+			op.leave, err = op.m.gate.enter(ctx, op.token.Key)
+			return err
+		}
+		limit := time.Millisecond << min(attempt, 5)
+		timer := time.NewTimer(time.Duration(rand.Int64N(int64(limit))))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	if err != nil {
+		return op.m.storeError(op.ctx, "save", fmt.Errorf("other requests kept changing the same values: %w", err))
+	}
+	return nil
+}
+
+// reload reads the record again and puts the edits on it. ErrNotFound means that the
+// session has ended, and errEpoch that another request signed in.
+func (op *operation) reload(least time.Duration) error {
+	s := op.s
+	var rec store.Record
+	call := new(callContext)
+	err := s.budget.spend(call, op.ctx, least, func(ctx context.Context) (err error) {
+		rec, err = op.m.store.Load(ctx, op.token.Key)
+		return err
+	})
+	if err != nil {
+		return op.m.storeError(op.ctx, "load", err)
+	}
+	meta, err := parseMeta(rec.Fields)
+	if err != nil || rec.Version == 0 {
+		return fmt.Errorf("cloakroom: load: the record was replaced by something else: %w", store.ErrNotFound)
+	}
+	if meta.epoch != op.meta.epoch {
+		return errEpoch
+	}
+	if op.want.renew && !op.want.signIn && meta.rawSecret != op.meta.rawSecret {
+		if !op.ours(&meta) {
+			op.want.renew, op.want.secret = false, ""
+			s.drop(op.ctx, &pending{renew: true}, ReasonRenewLost)
+		}
+	}
+	if err := op.rebase(rec.Fields); err != nil {
+		return err
+	}
+	op.rec, op.meta, op.exact = rec, meta, true
+	return nil
+}
+
+// rebase runs the program's own functions, so mu is not held; op.want is replaced under
+// mu because the view shows it.
+func (op *operation) rebase(fields store.Fields) error {
+	fresh := *op.want
+	lost, err := fresh.rebase(fields)
+	if err != nil {
+		return err
+	}
+	op.s.mu.Lock()
+	*op.want = fresh
+	op.s.mu.Unlock()
+	if len(lost) > 0 {
+		op.lost = append(op.lost, lost...)
+		op.m.observe(op.ctx, Dropped{ID: op.token.Key, Reason: ReasonPopLost, Names: lost})
+	}
+	return nil
+}
+
+// ours reports whether the record's secret is the one that this operation writes.
+func (op *operation) ours(h *meta) bool {
+	hash := hashSecret(op.want.secret)
+	return op.want.secret != "" && secretMatches(&hash, h.secret)
+}
+
+var errEpoch = errors.New("cloakroom: another request signed in")
+
+// errNotTried: there was no time left, so nothing was sent to the store.
+var errNotTried = errors.New("no time was left")
+
+// ended handles a session that is gone: a sign-in goes on as a new session, and all else
+// is dropped.
+func (op *operation) ended(err error) error {
+	reason := ReasonGone
+	switch {
+	case errors.Is(err, errEpoch):
+		reason = ReasonNewEpoch
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	s := op.s
+	if op.want.signIn {
+		s.mu.Lock()
+		s.forget()
+		s.mu.Unlock()
+		op.rec, op.meta, op.exact, op.token = store.Record{}, meta{}, false, Token{}
+		return op.create()
+	}
+	s.mu.Lock()
+	dropped := *op.want
+	s.gone, s.ghost = reason, op.token.Key
+	s.forget()
+	s.flying = nil
+	s.mu.Unlock()
+	s.drop(op.ctx, &dropped, reason)
+	if dropped.empty() {
+		return nil // a mere touch
+	}
+	return ErrEnded
+}
+
+// drop tells the Observer what is not saved.
+func (s *Session) drop(ctx context.Context, p *pending, reason Reason) {
+	if names := p.names(); len(names) > 0 {
+		s.mu.Lock()
+		id := s.ghost
+		if id == "" {
+			id = s.token.Key
+		}
+		s.mu.Unlock()
+		s.m.observe(ctx, Dropped{ID: id, Reason: reason, Names: names})
+	}
+}
+
+// change builds the edit of a stored record.
+func (op *operation) change() (*store.Change, bool, error) {
+	want, now := op.want, op.m.now()
+	b := changeBuilder{conds: make([]store.Condition, 0, 4)}
+	var room [8]store.Field
+	b.fields = room[:0]
+	want.change(op.rec.Fields, &b)
+
+	c := &store.Change{}
+	next := op.meta
+	if want.limits != (limitEdits{}) {
+		next.limits = want.limits.applyTo(next.limits)
+		text, err := next.limits.format()
+		if err != nil {
+			return nil, false, fmt.Errorf("cloakroom: save: encode %s: %w", fieldLimits, err)
+		}
+		if text != op.meta.rawLimits {
+			b.set(fieldLimits, text)
+		}
+	}
+	if want.signIn {
+		epoch, _ := strconv.ParseInt(op.meta.epoch, 10, 64) // "" before the first sign-in
+		b.set(fieldEpoch, strconv.FormatInt(epoch+1, 10))
+		next.start, next.seen = now, now
+		b.set(fieldStart, strconv.FormatInt(now, 10))
+		if op.meta.seen != now {
+			b.set(fieldSeen, strconv.FormatInt(now, 10))
+		}
+		c.Owner = &want.owner
+	} else if op.m.touchDue(&op.meta, now) {
+		next.seen = now
+		b.set(fieldSeen, strconv.FormatInt(now, 10))
+	}
+	if want.renew || want.signIn {
+		hash := hashSecret(want.secret)
+		b.set(fieldSecret, `"`+string(hash[:])+`"`)
+		if op.meta.rawSecret != "" {
+			b.set(fieldPrevious, formatPrevious(op.meta.rawSecret, now+previousGrace.Milliseconds()))
+		}
+		if !want.signIn {
+			b.require(fieldSecret, op.meta.rawSecret, op.meta.rawSecret != "")
+		}
+	}
+	if len(b.fields) == 0 && len(b.unset) == 0 && c.Owner == nil {
+		return nil, true, nil
+	}
+	b.require(fieldEpoch, op.meta.epoch, op.meta.epoch != "")
+	if next.seen != op.meta.seen || next.start != op.meta.start || next.limits != op.meta.limits {
+		c.ExpiresAt = millis(op.m.expiry(&next, next.seen))
+		b.require(fieldLimits, op.meta.rawLimits, op.meta.rawLimits != "")
+	}
+	set, err := store.NewFields(b.fields...)
+	if err != nil {
+		return nil, false, fmt.Errorf("cloakroom: save: %w", err)
+	}
+	c.Set, c.Unset, c.If = set, b.unset, b.conds
+	if op.exact {
+		c.Base = &op.rec
+	}
+	return c, false, nil
+}
+
+// save calls the store within the budget.
+func (op *operation) save(key string, c store.Change) (version uint64, err error) {
+	b := &op.s.budget
+	if b.used >= b.total {
+		return 0, op.m.storeError(op.ctx, "save", errNotTried)
+	}
+	err = b.spend(new(callContext), op.ctx, 0, func(ctx context.Context) error {
+		version, err = op.m.store.Save(ctx, key, c)
+		return err
+	})
+	if err != nil {
+		return 0, op.m.storeError(op.ctx, "save", err)
+	}
+	return version, nil
+}
+
+// updated takes over what was saved.
+func (op *operation) updated(c *store.Change, version uint64) error {
+	s, want := op.s, op.want
+	if version <= op.rec.Version && op.exact {
+		op.m.warn(op.ctx, "the store broke a rule: Save did not raise the version of a record",
+			"have the store examined with storetest")
+	}
+	s.mu.Lock()
+	s.token = op.token
+	if want.secret != "" {
+		s.token.Secret = want.secret
+	}
+	s.mu.Unlock()
+	ticket := s.resend && !s.late || want.renew || want.signIn || want.limits.lifetime != 0 || want.limits.persistent != unset
+	op.finish(c, version)
+	if want.signIn {
+		op.m.observe(op.ctx, SignedIn{ID: op.token.Key, Owner: want.owner})
+	} else if want.renew {
+		op.m.observe(op.ctx, Renewed{ID: op.token.Key})
+	}
+	if ticket {
+		return s.send()
+	}
+	return nil
+}
+
+// finish makes the view that of the store after c, which may be nil for no change.
+func (op *operation) finish(c *store.Change, version uint64) {
+	s := op.s
+	rec, h, exact := op.rec, op.meta, op.exact
+	if c != nil {
+		exact = exact && version == rec.Version+1 || c.Create
+		rec.Version = version
+		rec.Fields = rec.Fields.With(c.Set, c.Unset...)
+		if c.Owner != nil {
+			rec.Owner = *c.Owner
+		}
+		if !c.ExpiresAt.IsZero() {
+			rec.ExpiresAt = c.ExpiresAt
+		}
+		// These are our own fields, as parsed before and as written now.
+		h, _ = parseMeta(rec.Fields)
+	}
+	s.mu.Lock()
+	s.rec, s.meta, s.exact, s.flying = rec, h, exact, nil
+	s.mu.Unlock()
+}
+
+// create stores a new session.
+func (op *operation) create() error {
+	s, want := op.s, op.want
+	if err := op.rebase(store.Fields{}); err != nil {
+		return err
+	}
+	b := changeBuilder{fields: make([]store.Field, 0, len(want.edits)+3)}
+	want.change(store.Fields{}, &b)
+	if len(b.fields) == 0 && !want.signIn {
+		s.mu.Lock()
+		s.flying = nil
+		s.mu.Unlock()
+		return nil // nothing is in it, so nothing is stored
+	}
+	if want.replaces != "" {
+		if err := s.remove(op.ctx, want.replaces); err != nil {
+			return err
+		}
+		op.m.observe(op.ctx, Ended{ID: want.replaces, Reason: ReasonReplaced})
+		s.mu.Lock()
+		want.replaces = ""
+		s.mu.Unlock()
+	}
+	now := op.m.now()
+	h := meta{created: now, start: now, seen: now, limits: want.limits.applyTo(limits{})}
+	b.set(fieldCreated, strconv.FormatInt(now, 10))
+	if h.limits != (limits{}) {
+		text, err := h.limits.format()
+		if err != nil {
+			return fmt.Errorf("cloakroom: save: encode %s: %w", fieldLimits, err)
+		}
+		b.set(fieldLimits, text)
+	}
+	token := s.ensureToken()
+	if token.Key == "" {
+		return s.Err()
+	}
+	if want.secret != "" {
+		token.Secret = want.secret // what Derive has promised, also under a new key
+	}
+	if token.Secret != "" {
+		hash := hashSecret(token.Secret)
+		b.set(fieldSecret, `"`+string(hash[:])+`"`)
+	}
+	set, err := store.NewFields(b.fields...)
+	if err != nil {
+		return fmt.Errorf("cloakroom: save: %w", err)
+	}
+	c := &store.Change{Create: true, Set: set, ExpiresAt: millis(op.m.expiry(&h, now))}
+	if want.signIn {
+		c.Owner = &want.owner
+	}
+	op.token = token
+	version, err := op.save(token.Key, *c)
+	switch {
+	case err == nil:
+		return op.created(c, version)
+	case errors.Is(err, store.ErrExists):
+		return fmt.Errorf("cloakroom: save: the TokenScheme made the key of a live session, %q: keys must be unique: %w", token.Key, err)
+	case errors.Is(err, errNotTried):
+		return err
+	}
+	s.mu.Lock()
+	s.forget() // a second try must not meet what the first one may have stored
+	s.mu.Unlock()
+	return op.doubt(err)
+}
+
+func (op *operation) created(c *store.Change, version uint64) error {
+	s, want := op.s, op.want
+	if version == 0 {
+		op.m.warn(op.ctx, "the store broke a rule: Save returned version 0", "have the store examined with storetest")
+		version = 1
+	}
+	s.mu.Lock()
+	s.token, s.gone, s.ghost = op.token, "", ""
+	s.mu.Unlock()
+	op.rec = store.Record{}
+	op.finish(c, version)
+	if op.m.observing() {
+		op.m.observe(op.ctx, Created{ID: op.token.Key})
+		if want.signIn {
+			op.m.observe(op.ctx, SignedIn{ID: op.token.Key, Owner: want.owner})
+		}
+	}
+	return s.send()
+}
+
+// settle handles an update whose answer was lost. When it wrote a secret, the record
+// says whether it landed.
+func (op *operation) settle(c *store.Change, cause error) error {
+	if op.want.secret == "" {
+		return op.doubt(cause)
+	}
+	var rec store.Record
+	err := op.s.budget.spend(new(callContext), op.ctx, settleTime, func(ctx context.Context) (err error) {
+		rec, err = op.m.store.Load(ctx, op.token.Key)
+		return err
+	})
+	if err != nil {
+		err = op.m.storeError(op.ctx, "load", err)
+		if errors.Is(err, store.ErrNotFound) {
+			return op.ended(err)
+		}
+		return op.doubt(cause)
+	}
+	h, err := parseMeta(rec.Fields)
+	if err != nil || !op.ours(&h) {
+		return op.doubt(cause)
+	}
+	op.rec, op.meta, op.exact = rec, h, true
+	return op.updated(nil, rec.Version)
+}
+
+// doubt gives up what was wanted: it may have landed, so a second try could do it twice.
+func (op *operation) doubt(cause error) error {
+	s := op.s
+	s.mu.Lock()
+	dropped := *op.want
+	s.doubt, s.flying = cause, nil
+	s.mu.Unlock()
+	s.drop(op.ctx, &dropped, ReasonUncertain)
+	return cause
+}
+
+// remove deletes a record.
+func (s *Session) remove(ctx context.Context, key string) error {
+	err := s.budget.spend(new(callContext), ctx, 0, func(ctx context.Context) error {
+		return s.m.store.Delete(ctx, key)
+	})
+	if err != nil {
+		return s.m.storeError(ctx, "delete", err)
+	}
+	return nil
+}

@@ -1,0 +1,237 @@
+package cloakroom
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
+)
+
+// NoTimeout turns the idle timeout off: Config.IdleTimeout and
+// [Session.SetIdleTimeout] take it. A lifetime always has an end.
+const NoTimeout = time.Duration(math.MaxInt64)
+
+// Config is what a [Manager] can be told. The zero Config, or nil, is secure. [New]
+// copies and checks it: values that contradict each other are refused, and a value
+// that is not set adapts to those that are.
+type Config struct {
+	// Cookie shapes the cookie. It is not used when Transport is set.
+	Cookie Cookie
+
+	// Insecure allows the cookie over plain HTTP, for machines on a desk: the cookie
+	// loses Secure and its name prefix, and the Observer gets a [Warning]. Browsers take
+	// Secure cookies from http://localhost, so most programs do not need it there.
+	// Defaults to false.
+	Insecure bool
+
+	// IdleTimeout ends a session that was not used for so long. [NoTimeout] turns it off.
+	// Defaults to 24 hours, or Lifetime when that is shorter.
+	IdleTimeout time.Duration
+
+	// Lifetime ends a session so long after it began, or after [Session.SignIn], however
+	// much it is used. Defaults to 30 days, or IdleTimeout when that is longer.
+	Lifetime time.Duration
+
+	// TouchInterval is how stale the stored time of last use may be: a session that is
+	// only read is written at most so often. It must be shorter than IdleTimeout, and a
+	// session may end up to so much earlier than IdleTimeout after its last use. Defaults
+	// to a tenth of IdleTimeout; without an idle timeout there are no such writes.
+	TouchInterval time.Duration
+
+	// StoreTimeout bounds all store calls of one request together, up to the first byte
+	// of the response; later ones have as much each. Defaults to 2 seconds.
+	StoreTimeout time.Duration
+
+	// Keys, of at least 32 bytes each, add a tag to tokens, so that forged ones are
+	// refused without a store call. The first key makes tags and all verify: to replace a
+	// key put the new one in front, and drop the old one after Lifetime. A token tagged
+	// with an old key is sent anew at the next commit. Defaults to no tags, which is
+	// secure: a token is 136 bits of secret either way.
+	Keys [][]byte
+
+	// AcceptUntagged lets tokens without a tag pass, so that Keys can be switched on
+	// while sessions live. Defaults to false.
+	AcceptUntagged bool
+
+	// Tokens decides what tokens are. Defaults to the scheme described at [TokenScheme].
+	Tokens TokenScheme
+
+	// Transport decides how tokens travel. Defaults to the cookie described by Cookie.
+	Transport Transport
+
+	// Owners says that the program finds sessions by owner, through the store's
+	// [store.OwnerLister]; New then refuses a store that is none. Defaults to false.
+	Owners bool
+
+	// OnError answers a request whose session could not be loaded or saved. The status
+	// has not been written, and what the handler had prepared is discarded. It is also
+	// what [Manager.Fail] calls. Defaults to 503 with Retry-After for [ErrUnavailable],
+	// 500 for a mistake of the program, and nothing for a client that has left.
+	OnError func(w http.ResponseWriter, r *http.Request, err error)
+
+	// Observer is told what happens. Defaults to one that writes outages and warnings to
+	// slog.Default().
+	Observer Observer
+
+	// Now is the clock by which sessions end. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// Cookie describes the cookie that carries the token. It is always HttpOnly, and Secure
+// unless Config.Insecure is set.
+type Cookie struct {
+	// Name is a token of RFC 9110. Defaults to "__Host-session"; to "__Secure-session"
+	// when Domain or Path is set; to "session" with Config.Insecure.
+	Name string
+	// Domain sends the cookie to subdomains too. Defaults to none: this host only.
+	Domain string
+	// Path limits the cookie to paths below it. Defaults to "/".
+	Path string
+	// SameSite is Lax, Strict or None; None needs Secure. Defaults to Lax.
+	SameSite http.SameSite
+	// Partitioned keeps a cookie jar for each top-level site (CHIPS); it needs Secure.
+	// Defaults to false.
+	Partitioned bool
+	// BrowserSession lets cookies end with the browser, except in sessions that
+	// [Session.SetPersistent] was called for. Defaults to false: Max-Age is what remains of
+	// the session's lifetime.
+	BrowserSession bool
+}
+
+// AAL1 returns a Config with the numbers of NIST SP 800-63B-4, section 2.1.3: a session
+// lasts 30 days at most. The caller may change it before handing it to [New].
+func AAL1() *Config { return &Config{Lifetime: 30 * 24 * time.Hour} }
+
+// AAL2 returns a Config with the numbers of NIST SP 800-63B-4, section 2.2.3: 24 hours
+// at most, and one hour of inactivity.
+func AAL2() *Config { return &Config{Lifetime: 24 * time.Hour, IdleTimeout: time.Hour} }
+
+// AAL3 returns a Config with the numbers of NIST SP 800-63B-4, section 2.3.3: 12 hours
+// at most, and 15 minutes of inactivity.
+func AAL3() *Config { return &Config{Lifetime: 12 * time.Hour, IdleTimeout: 15 * time.Minute} }
+
+const (
+	defaultIdle         = 24 * time.Hour
+	defaultLifetime     = 30 * 24 * time.Hour
+	defaultStoreTimeout = 2 * time.Second
+	touchFraction       = 10
+	minKey              = 32
+)
+
+// withDefaults returns the Config with every value set, or what is wrong with it. Only
+// values that the caller set can be wrong.
+func (c Config) withDefaults(s store.Store) (Config, error) {
+	for _, check := range []func(*Config) error{
+		(*Config).checkNegative, (*Config).resolveTimes, (*Config).resolveTokens,
+	} {
+		if err := check(&c); err != nil {
+			return Config{}, err
+		}
+	}
+	if c.Owners {
+		if _, ok := store.As[store.OwnerLister](s); !ok {
+			return Config{}, fmt.Errorf("cloakroom: Config.Owners needs a store that lists sessions by owner, "+
+				"and %T is no store.OwnerLister: use another store or leave Owners off", s)
+		}
+	}
+	if c.Observer == nil {
+		c.Observer = logObserver{}
+	}
+	if c.OnError == nil {
+		c.OnError = answerError
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Transport == nil {
+		t, err := newCookieTransport(c.Cookie, c.Insecure)
+		if err != nil {
+			return Config{}, err
+		}
+		t.now = c.Now
+		c.Transport = t
+	} else if c.Cookie != (Cookie{}) {
+		return Config{}, errors.New("cloakroom: Config.Cookie and Config.Transport are both set: " +
+			"the cookie is the default transport, so set one of them")
+	}
+	return c, nil
+}
+
+func (c *Config) checkNegative() error {
+	for name, d := range map[string]time.Duration{
+		"IdleTimeout": c.IdleTimeout, "Lifetime": c.Lifetime,
+		"TouchInterval": c.TouchInterval, "StoreTimeout": c.StoreTimeout,
+	} {
+		if d < 0 {
+			return fmt.Errorf("cloakroom: Config.%s is %v: set a positive duration, or 0 for the default", name, d)
+		}
+		if d > 0 && d < time.Millisecond {
+			return fmt.Errorf("cloakroom: Config.%s is %v: times are kept in milliseconds, set at least 1ms", name, d)
+		}
+	}
+	return nil
+}
+
+func (c *Config) resolveTimes() error {
+	idleOff := c.IdleTimeout == NoTimeout
+	switch {
+	case c.Lifetime == NoTimeout:
+		return errors.New("cloakroom: Config.Lifetime is NoTimeout: a session must end some day, set a duration")
+	case c.TouchInterval == NoTimeout:
+		return errors.New("cloakroom: Config.TouchInterval is NoTimeout: set IdleTimeout to NoTimeout to have no such writes")
+	case c.IdleTimeout > 0 && !idleOff && c.Lifetime > 0 && c.Lifetime < c.IdleTimeout:
+		return fmt.Errorf("cloakroom: Config.Lifetime (%v) is shorter than Config.IdleTimeout (%v): "+
+			"raise Lifetime or lower IdleTimeout", c.Lifetime, c.IdleTimeout)
+	case c.IdleTimeout > 0 && c.TouchInterval >= c.IdleTimeout:
+		return fmt.Errorf("cloakroom: Config.TouchInterval (%v) is not shorter than Config.IdleTimeout (%v): "+
+			"sessions in use would end; lower it or leave it at its default", c.TouchInterval, c.IdleTimeout)
+	case c.Lifetime > 0 && c.TouchInterval >= c.Lifetime:
+		return fmt.Errorf("cloakroom: Config.TouchInterval (%v) is not shorter than Config.Lifetime (%v): "+
+			"lower it or leave it at its default", c.TouchInterval, c.Lifetime)
+	}
+	if c.IdleTimeout == 0 {
+		c.IdleTimeout = max(defaultIdle, touchFraction*c.TouchInterval)
+		if c.Lifetime > 0 {
+			c.IdleTimeout = min(c.IdleTimeout, c.Lifetime)
+		}
+	}
+	if c.Lifetime == 0 {
+		c.Lifetime = defaultLifetime
+		if !idleOff {
+			c.Lifetime = max(c.Lifetime, c.IdleTimeout)
+		}
+	}
+	if c.TouchInterval == 0 && !idleOff {
+		c.TouchInterval = c.IdleTimeout / touchFraction
+	}
+	if c.StoreTimeout == 0 {
+		c.StoreTimeout = defaultStoreTimeout
+	}
+	return nil
+}
+
+func (c *Config) resolveTokens() error {
+	if c.Tokens != nil {
+		if len(c.Keys) > 0 || c.AcceptUntagged {
+			return errors.New("cloakroom: Config.Keys and Config.Tokens are both set: " +
+				"the tags belong to the default tokens, so give keys to your TokenScheme instead")
+		}
+		return nil
+	}
+	if c.AcceptUntagged && len(c.Keys) == 0 {
+		return errors.New("cloakroom: Config.AcceptUntagged is set without Config.Keys: no token is tagged; set Keys or leave it off")
+	}
+	scheme := &defaultScheme{acceptUntagged: c.AcceptUntagged}
+	for i, key := range c.Keys {
+		if len(key) < minKey {
+			return fmt.Errorf("cloakroom: Config.Keys[%d] has %d bytes: use at least %d, from a random source", i, len(key), minKey)
+		}
+		scheme.keys = append(scheme.keys, bytes.Clone(key))
+	}
+	c.Tokens = scheme
+	return nil
+}

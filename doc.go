@@ -1,0 +1,3 @@
+// Package cloakroom gives web servers sessions: the browser carries a ticket, the server
+// keeps the coat.
+package cloakroom

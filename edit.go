@@ -1,0 +1,210 @@
+package cloakroom
+
+import "github.com/cloakroom-go/cloakroom/store"
+
+// An edit is what a request wants of one field.
+type edit struct {
+	name    string
+	value   string // JSON text
+	present bool   // false: the field is to go
+
+	// A guarded edit was computed from what the field held, so it is good only while
+	// the field still holds that. When it does not, the steps are taken again.
+	guarded    bool
+	old        string
+	oldPresent bool
+	steps      []step
+}
+
+// A step computes what a field becomes. For a Pop, compute is nil and the field goes if
+// it still holds popped.
+type step struct {
+	compute func(text string, ok bool) (string, error)
+	popped  string
+}
+
+// pending is what a request wants to change.
+type pending struct {
+	edits    []edit
+	cleared  bool   // all fields of the record go before the edits
+	renew    bool   // a new secret
+	signIn   bool   // a new secret, owner and epoch
+	secret   string // the new secret
+	owner    string
+	replaces string // key of the session of another owner, which ends
+	limits   limitEdits
+}
+
+// limitEdits are new settings; zero values change nothing.
+type limitEdits struct {
+	idle, lifetime int64
+	persistent     tristate
+}
+
+func (e limitEdits) applyTo(l limits) limits {
+	if e.idle != 0 {
+		l.idle = e.idle
+	}
+	if e.lifetime != 0 {
+		l.lifetime = e.lifetime
+	}
+	if e.persistent != unset {
+		l.persistent = e.persistent
+	}
+	return l
+}
+
+func (p *pending) empty() bool {
+	return len(p.edits) == 0 && !p.cleared && !p.renew && !p.signIn && p.limits == limitEdits{}
+}
+
+func (p *pending) find(name string) *edit {
+	for i := range p.edits {
+		if p.edits[i].name == name {
+			return &p.edits[i]
+		}
+	}
+	return nil
+}
+
+// lookup returns what the field will hold, or decided == false when that depends on
+// what is below.
+func (p *pending) lookup(name string) (text string, present, decided bool) {
+	if e := p.find(name); e != nil {
+		return e.value, e.present, true
+	}
+	return "", false, p.cleared
+}
+
+// add puts e on top of what is pending for the same field.
+func (p *pending) add(e edit) {
+	was := p.find(e.name)
+	switch {
+	case was == nil:
+		if p.cleared {
+			e.guarded, e.steps = false, nil // what the record holds does not matter
+		}
+		p.edits = append(p.edits, e)
+	case e.guarded && was.guarded:
+		was.value, was.present = e.value, e.present
+		was.steps = append(was.steps, e.steps...)
+	case e.guarded:
+		was.value, was.present = e.value, e.present
+	default:
+		*was = e
+	}
+}
+
+// merge puts later on top of p.
+func (p *pending) merge(later *pending) {
+	if later.cleared {
+		p.edits, p.cleared = nil, true
+	}
+	for _, e := range later.edits {
+		p.add(e)
+	}
+	p.renew = p.renew || later.renew
+	if later.signIn {
+		p.signIn, p.owner = true, later.owner
+	}
+	if later.secret != "" {
+		p.secret = later.secret
+	}
+	if later.replaces != "" {
+		p.replaces = later.replaces
+	}
+	p.limits = limitEdits(later.limits.applyTo(limits(p.limits)))
+}
+
+// rebase computes guarded edits anew from what the fields hold now. It returns the
+// names of fields whose Pop came too late.
+func (p *pending) rebase(fields store.Fields) (lost []string, err error) {
+	kept := make([]edit, 0, len(p.edits)) // p stays whole when a step fails
+	for _, e := range p.edits {
+		if e.guarded {
+			e.old, e.oldPresent = fields.Get(e.name)
+			e.value, e.present = e.old, e.oldPresent
+			for _, s := range e.steps {
+				if s.compute != nil {
+					if e.value, err = s.compute(e.value, e.present); err != nil {
+						return nil, err
+					}
+					e.present = true
+				} else if e.present && e.value == s.popped {
+					e.value, e.present = "", false
+				} else {
+					lost = append(lost, e.name)
+				}
+			}
+			if e.present == e.oldPresent && e.value == e.old {
+				continue
+			}
+		}
+		kept = append(kept, e)
+	}
+	p.edits = kept
+	return lost, nil
+}
+
+// change adds to c what the edits make of fields.
+func (p *pending) change(fields store.Fields, c *changeBuilder) {
+	for i := range p.edits {
+		e := &p.edits[i]
+		stored, has := fields.Get(e.name)
+		if e.present == has && e.value == stored && !e.guarded {
+			continue
+		}
+		if e.guarded {
+			c.require(e.name, e.old, e.oldPresent)
+		}
+		if e.present {
+			c.set(e.name, e.value)
+		} else if has || e.guarded {
+			c.unset = append(c.unset, e.name)
+		}
+	}
+	if !p.cleared {
+		return
+	}
+	for name := range fields.All() {
+		if !reserved(name) && p.find(name) == nil {
+			c.unset = append(c.unset, name)
+		}
+	}
+}
+
+// names lists what is pending, for events.
+func (p *pending) names() []string {
+	var names []string
+	for _, e := range p.edits {
+		names = append(names, e.name)
+	}
+	if p.cleared && len(names) == 0 {
+		names = append(names, "(clear)")
+	}
+	if p.renew {
+		names = append(names, "(renew)")
+	}
+	if p.signIn {
+		names = append(names, "(sign-in)")
+	}
+	if p.limits != (limitEdits{}) {
+		names = append(names, "(limits)")
+	}
+	return names
+}
+
+// A changeBuilder collects a store.Change.
+type changeBuilder struct {
+	conds  []store.Condition
+	fields []store.Field
+	unset  []string
+}
+
+func (c *changeBuilder) require(name, value string, present bool) {
+	c.conds = append(c.conds, store.Condition{Name: name, Value: value, Absent: !present})
+}
+
+func (c *changeBuilder) set(name, value string) {
+	c.fields = append(c.fields, store.Field{Name: name, Value: value})
+}

@@ -1,0 +1,63 @@
+package cloakroom
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/cloakroom-go/cloakroom/store"
+)
+
+// Fail answers a request with what Config.OnError makes of err, and nothing of the
+// session is saved any more. Headers that describe the body that was to come are removed;
+// cookies stay. After the first byte of the response it only stops the saving.
+func (m *Manager) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	if x, ok := r.Context().Value(managerKey{m}).(*exchange); ok {
+		x.mu.Lock()
+		x.canceled = true
+		began := x.began
+		x.mu.Unlock()
+		if began {
+			return
+		}
+	}
+	m.answer(w, r, err)
+}
+
+func (m *Manager) answer(w http.ResponseWriter, r *http.Request, err error) {
+	if !errors.Is(err, ErrUnavailable) && !errors.Is(err, context.Canceled) {
+		m.observe(r.Context(), Warning{Problem: err.Error(), Remedy: "this request was answered by Config.OnError; mend the program"})
+	}
+	h := w.Header()
+	for name := range h {
+		if strings.HasPrefix(name, "Content-") {
+			delete(h, name)
+		}
+	}
+	for _, name := range []string{"Etag", "Last-Modified", "Location"} {
+		delete(h, name)
+	}
+	m.cfg.OnError(w, r, err)
+}
+
+// answerError is the default of Config.OnError.
+func answerError(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, "The session service is unavailable. Please try again in a few seconds.", http.StatusServiceUnavailable)
+	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+		// The client has left: nobody reads an answer.
+	default:
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+	}
+}
+
+// errorsIsRace reports whether a commit ended as it did because another request was
+// faster, which is no error of this one.
+func errorsIsRace(err error) bool {
+	return errors.Is(err, ErrEnded) || errors.Is(err, store.ErrConflict)
+}

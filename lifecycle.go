@@ -1,0 +1,139 @@
+package cloakroom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cloakroom-go/cloakroom/store"
+)
+
+// The methods that do something now.
+
+// Save saves all edits now. Before the response has begun it also sets the cookie; after
+// that an edit that needs a new token, such as Renew, is an error. The error is [ErrEnded]
+// when the session was ended meanwhile; wraps [store.ErrConflict] when a Pop came too
+// late, with all other edits saved; and wraps [ErrUnavailable] when the store cannot say.
+// Then the edits may have landed, so they are not tried again, and further ones are
+// refused until Reload has shown what is there.
+func (s *Session) Save(ctx context.Context) error {
+	return s.operate(ctx, s.commit)
+}
+
+// Destroy ends the session: it removes the record, and then clears the cookie. It is the
+// sign-out, and final: no request that was under way can bring the session back.
+// Afterwards this is an empty session, and edits make a new one. On an error, which wraps
+// [ErrUnavailable], nothing has changed here and the cookie stays.
+func (s *Session) Destroy(ctx context.Context) error {
+	return s.operate(ctx, s.destroy)
+}
+
+func (s *Session) destroy(ctx context.Context) error {
+	s.mu.Lock()
+	keys := []string{s.ghost, s.pending.replaces}
+	if s.stored() {
+		keys = append(keys, s.token.Key)
+	}
+	presents, late := s.presents, s.late
+	s.mu.Unlock()
+	for _, key := range keys {
+		if key == "" {
+			continue
+		}
+		if err := s.remove(ctx, key); err != nil {
+			return err
+		}
+		s.m.observe(ctx, Ended{ID: key, Reason: ReasonDestroyed})
+	}
+	s.mu.Lock()
+	s.forget()
+	s.pending, s.gone, s.ghost = pending{}, "", ""
+	s.err, s.fatal, s.doubt = nil, false, nil
+	s.now = s.m.now()
+	s.presents = false
+	s.mu.Unlock()
+	if presents && !late {
+		return s.deliver(Ticket{Clear: true})
+	}
+	return nil
+}
+
+// Reload reads the session again and puts the pending edits on top, calling the functions
+// of Updates again. It is [ErrEnded] when the session was ended or signed in elsewhere;
+// the edits are dropped then, but for a SignIn, which makes a new session. It wraps
+// [ErrUnavailable] when the store cannot say. A new session has nothing to read.
+func (s *Session) Reload(ctx context.Context) error {
+	return s.operate(ctx, s.reload)
+}
+
+func (s *Session) reload(ctx context.Context) error {
+	s.mu.Lock()
+	if s.gone != "" {
+		dropped, reason := s.pending, s.gone
+		s.pending = pending{}
+		s.mu.Unlock()
+		s.drop(ctx, &dropped, reason)
+		return ErrEnded
+	}
+	if !s.stored() {
+		s.doubt = nil
+		s.mu.Unlock()
+		return nil
+	}
+	want := s.pending
+	s.pending, s.flying = pending{}, &want
+	op := &operation{s: s, m: s.m, ctx: ctx, want: &want, rec: s.rec, meta: s.meta, exact: s.exact, token: s.token}
+	s.mu.Unlock()
+	err := op.reload(0)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, errEpoch) {
+		return op.lose(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	later := s.pending
+	s.pending, s.flying = want, nil
+	s.pending.merge(&later)
+	if err != nil {
+		return err
+	}
+	s.rec, s.meta, s.exact, s.doubt = op.rec, op.meta, op.exact, nil
+	return nil
+}
+
+// lose gives the session up when a reload found it ended, but for a sign-in, which is
+// never dropped: it makes a new session at the commit.
+func (op *operation) lose(err error) error {
+	if !op.want.signIn {
+		_ = op.ended(err) // says ErrEnded, or nothing when nothing was pending
+		return ErrEnded
+	}
+	s := op.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone, s.ghost = ReasonGone, op.token.Key
+	s.forget()
+	later := s.pending
+	s.pending, s.flying = *op.want, nil
+	s.pending.merge(&later)
+	return ErrEnded
+}
+
+// operate runs one operation at a time. Until the response has begun, all of them share
+// the budget of the request.
+func (s *Session) operate(ctx context.Context, do func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("cloakroom: %w", err)
+	}
+	s.op.Lock()
+	defer s.op.Unlock()
+	s.mu.Lock()
+	if s.late {
+		s.budget.used = 0
+	}
+	finished := s.finished
+	s.mu.Unlock()
+	if finished {
+		return errors.New("cloakroom: " + string(ReasonFinished))
+	}
+	return do(detach(ctx))
+}

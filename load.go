@@ -1,0 +1,137 @@
+package cloakroom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/cloakroom-go/cloakroom/store"
+)
+
+// maxCandidates is how many well-formed tokens of one request are looked up: browsers
+// send several cookies of one name when they were set for different paths or domains.
+const maxCandidates = 4
+
+// A candidate loop tries the tokens of a request one after the other.
+type candidates struct {
+	s     *Session
+	ctx   context.Context
+	tried int
+}
+
+// open makes s the view of the first token that opens a session. Only a store that
+// cannot answer is an error; whatever else is wrong gives an empty session.
+func (s *Session) open(ctx context.Context, tokens iter.Seq[string]) error {
+	c := candidates{s: s, ctx: ctx}
+	for text := range tokens {
+		if done, err := c.try(text); done || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *candidates) try(text string) (done bool, err error) {
+	s, m := c.s, c.s.m
+	s.presents = true
+	token, ok := m.cfg.Tokens.Parse(text)
+	if !ok || token.Key == "" {
+		c.reject("", ReasonBadToken, "")
+		return false, nil
+	}
+	if c.tried++; c.tried > maxCandidates {
+		c.reject("", ReasonTooMany, "")
+		return true, nil
+	}
+	call := &s.first
+	if c.tried > 1 {
+		call = new(callContext)
+	}
+	rec, err := s.load(c.ctx, call, token.Key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		c.reject(token.Key, ReasonUnknown, "")
+		return false, nil
+	case errors.Is(err, store.ErrMalformed):
+		c.reject(token.Key, ReasonBadRecord, err.Error())
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	meta, reason, detail := m.check(&rec, token, s.now)
+	if reason != "" {
+		c.reject(token.Key, reason, detail)
+		if reason == ReasonOldSecret && s.gone == "" {
+			s.gone, s.ghost = reason, token.Key
+		}
+		return false, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rec, s.meta, s.exact, s.token = rec, meta, true, token
+	s.resend, s.gone, s.ghost = token.Reissue, "", ""
+	return true, nil
+}
+
+func (c *candidates) reject(id string, reason Reason, detail string) {
+	if c.s.m.observing() {
+		c.s.m.observe(c.ctx, Rejected{ID: id, Reason: reason, Detail: detail})
+	}
+}
+
+// load calls the store. Its error is wrapped, and an outage is told to the Observer.
+func (s *Session) load(ctx context.Context, call *callContext, key string) (rec store.Record, err error) {
+	err = s.budget.spend(call, ctx, 0, func(ctx context.Context) error {
+		rec, err = s.m.store.Load(ctx, key)
+		return err
+	})
+	if err != nil {
+		return store.Record{}, s.m.storeError(ctx, "load", err)
+	}
+	return rec, nil
+}
+
+// storeError wraps an error of the store with what was being done. What is not one of
+// the contract's errors is an outage, except when the client has left.
+func (m *Manager) storeError(ctx context.Context, op string, err error) error {
+	for _, answer := range []error{store.ErrNotFound, store.ErrExists, store.ErrConflict, store.ErrMalformed} {
+		if errors.Is(err, answer) {
+			return fmt.Errorf("cloakroom: %s: %w", op, err)
+		}
+	}
+	if errors.Is(ctx.Err(), context.Canceled) && errors.Is(err, context.Canceled) {
+		return fmt.Errorf("cloakroom: %s: %w", op, err)
+	}
+	m.observe(ctx, Outage{Op: op, Err: err})
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, op, err)
+}
+
+// check decides whether token opens rec, and says why not.
+func (m *Manager) check(rec *store.Record, token Token, now int64) (meta, Reason, string) {
+	if rec.Version == 0 {
+		return meta{}, ReasonStoreRule, "a record has version 0"
+	}
+	h, err := parseMeta(rec.Fields)
+	if err != nil {
+		return meta{}, ReasonBadRecord, err.Error()
+	}
+	if token.Secret != "" || h.secret != "" {
+		hash := hashSecret(token.Secret)
+		if !secretMatches(&hash, h.secret) {
+			if now < h.previousUntil && secretMatches(&hash, h.previous) {
+				return meta{}, ReasonOldSecret, ""
+			}
+			return meta{}, ReasonBadSecret, ""
+		}
+	}
+	switch {
+	case now >= m.deadline(&h):
+		return meta{}, ReasonLifetime, ""
+	case now >= m.expiry(&h, h.seen):
+		return meta{}, ReasonIdle, ""
+	case now >= rec.ExpiresAt.UnixMilli():
+		return meta{}, ReasonStoreRule, "Load returned a record that has expired"
+	}
+	return h, "", ""
+}

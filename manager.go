@@ -1,0 +1,183 @@
+package cloakroom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
+)
+
+// A Manager gives requests their sessions. It is safe for concurrent use and has no
+// goroutines of its own; a program has one for each kind of session, as a rule one.
+type Manager struct {
+	store  store.Store
+	cfg    Config
+	quiet  bool // the Observer is the default one, which most events do not concern
+	cookie *cookieTransport
+	gate   gate
+
+	warnings sync.Map // problems that were reported
+}
+
+// New returns a manager of the sessions in s. A nil Config is the zero Config. It is an
+// error when s is nil, when values of the Config contradict each other, or when the
+// Config asks for something that s cannot do; the message names the field and the remedy.
+// The Config is copied: changing it later does nothing.
+func New(s store.Store, config *Config) (*Manager, error) {
+	if s == nil {
+		return nil, errors.New("cloakroom: New: the store is nil: pass one, such as memstore.New(nil)")
+	}
+	var c Config
+	if config != nil {
+		c = *config
+	}
+	c, err := c.withDefaults(s)
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{store: s, cfg: c}
+	_, m.quiet = c.Observer.(logObserver)
+	m.cookie, _ = c.Transport.(*cookieTransport)
+	if c.Insecure && m.cookie != nil {
+		m.warn(context.Background(), "Config.Insecure is set, so session cookies travel over plain HTTP for all to read",
+			"use it on machines for development only")
+	}
+	return m, nil
+}
+
+func (m *Manager) now() int64 { return m.cfg.Now().UnixMilli() }
+
+// observing reports whether events other than problems have a reader.
+func (m *Manager) observing() bool { return !m.quiet }
+
+func (m *Manager) observe(ctx context.Context, e Event) { m.cfg.Observer.Observe(ctx, e) }
+
+// warn reports a problem once.
+func (m *Manager) warn(ctx context.Context, problem, remedy string) {
+	if _, told := m.warnings.LoadOrStore(problem, true); !told {
+		m.observe(ctx, Warning{Problem: problem, Remedy: remedy})
+	}
+}
+
+// managerKey finds a manager's exchange in a context.
+type managerKey struct{ *Manager }
+
+// Load returns this request's session, read from the store at the first call: every call
+// returns the same pointer, or the same error. A request without a valid token has an
+// empty session, which is stored when something is in it.
+//
+// The error wraps [ErrUnavailable] when the store cannot say, and the context's error
+// when the client has left. Without [Manager.Handler] around the handler it is an error
+// too. [Manager.Fail] answers them all.
+func (m *Manager) Load(ctx context.Context) (*Session, error) {
+	x, ok := ctx.Value(managerKey{m}).(*exchange)
+	if !ok {
+		return nil, errors.New("cloakroom: Load: the context is not of a request that came through this manager's Handler: " +
+			"wrap the handler with Manager.Handler, and pass r.Context()")
+	}
+	return x.load()
+}
+
+// Func returns a handler that loads the session for f, or answers with [Manager.Fail].
+// It needs [Manager.Handler] around it.
+func (m *Manager) Func(f func(w http.ResponseWriter, r *http.Request, s *Session)) http.Handler {
+	return &sessionHandler{m, f}
+}
+
+type sessionHandler struct {
+	m *Manager
+	f func(http.ResponseWriter, *http.Request, *Session)
+}
+
+func (h *sessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s, err := h.m.Load(r.Context())
+	if err != nil {
+		h.m.Fail(w, r, err)
+		return
+	}
+	h.f(w, r, s)
+}
+
+// Open returns the session of the first of the tokens that opens one, or an empty one.
+// It is for programs that are not HTTP handlers, and for adapters: edits are saved by
+// [Manager.Commit]. Errors are those of Load.
+func (m *Manager) Open(ctx context.Context, tokens ...string) (*Session, error) {
+	s := m.newSession(ctx)
+	if err := s.open(ctx, slices.Values(tokens)); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (m *Manager) newSession(ctx context.Context) *Session {
+	s := &Session{m: m, ctx: ctx, now: m.now()}
+	s.budget.total = m.cfg.StoreTimeout
+	return s
+}
+
+// Commit saves what is pending in a session from [Manager.Open], and returns what the
+// client must be told. It may be called again after further edits. A session that was
+// ended elsewhere is no error: its edits are dropped, and there is nothing to send. The
+// error wraps [ErrUnavailable] when the store cannot say. Committing a session that the
+// Handler commits is an error.
+func (m *Manager) Commit(ctx context.Context, s *Session) (Ticket, error) {
+	if s.x != nil {
+		return Ticket{}, errors.New("cloakroom: Commit: the Handler commits this session: use Session.Save to save it now")
+	}
+	s.op.Lock()
+	defer s.op.Unlock()
+	if err := s.commit(detach(ctx)); err != nil && !errors.Is(err, ErrEnded) {
+		return Ticket{}, err
+	}
+	s.budget.used = 0
+	out := s.out
+	s.out = Ticket{}
+	if !out.Send && !out.Clear && !s.IsNew() {
+		out = s.ticket()
+		out.Send = false
+	}
+	return out, nil
+}
+
+const (
+	sweepInterval = time.Minute
+	sweepBatch    = 1000
+	sweepPause    = 50 * time.Millisecond
+)
+
+// Run removes expired sessions from the store, about once a minute and in batches, until
+// ctx ends; then it returns nil. Expired sessions are refused with or without it, and it
+// may run on every node. With a store that expires records by itself it only waits.
+func (m *Manager) Run(ctx context.Context) error {
+	sweeper, ok := store.As[store.Sweeper](m.store)
+	if !ok {
+		<-ctx.Done()
+		return nil
+	}
+	// Nodes that were started together shall not sweep together.
+	wait := time.Duration(rand.Int64N(int64(sweepInterval)))
+	for {
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+		n, err := sweeper.Sweep(ctx, sweepBatch)
+		if err != nil && ctx.Err() == nil {
+			m.observe(ctx, Outage{Op: "sweep", Err: fmt.Errorf("cloakroom: sweep: %w", err)})
+		}
+		if err == nil && n >= sweepBatch {
+			wait = sweepPause // more is due; requests go first
+		} else {
+			wait = sweepInterval*3/4 + time.Duration(rand.Int64N(int64(sweepInterval/2)))
+		}
+	}
+}

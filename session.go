@@ -1,0 +1,458 @@
+package cloakroom
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cloakroom-go/cloakroom/store"
+)
+
+// A Session is one request's view of a session. A method that takes a context does it
+// now and returns an error; every other method edits the view, and the [Manager.Handler]
+// saves all edits in one step before the first byte of the response.
+//
+// A Session is safe for the goroutines of one request. Edits after the handler has
+// returned are lost, and reported as [Dropped] events.
+//
+// Once begun, a method that takes a context goes on when the context is cancelled, so
+// that a client that leaves cannot tear a logout in two; it keeps the context's deadline.
+type Session struct {
+	m   *Manager
+	x   *exchange       // nil for a session from Open
+	ctx context.Context // of the request
+
+	op     sync.Mutex // held by one operation that does I/O; also guards budget
+	budget budget
+	first  callContext // of the first load, so that a read needs no allocation for it
+
+	mu       sync.Mutex   // guards what follows; never held while foreign code runs
+	token    Token        // of the record, or of the record to be; Key "" until it is needed
+	rec      store.Record // what the store held; Version 0: there is no record
+	meta     meta         // what rec says
+	exact    bool         // rec is what the store holds, to the byte
+	gone     Reason       // why the session can be written no more; "" while it can
+	ghost    string       // the key of a session that is gone
+	now      int64        // milliseconds; when the view was opened
+	pending  pending
+	flying   *pending // what an operation is saving just now
+	editRoom [2]edit  // where the first edits go
+	err      error    // the first thing that went wrong
+	fatal    bool     // err makes every commit fail, not only one with edits
+	doubt    error    // a Save that may have landed
+	resend   bool     // the client's token needs another form
+	late     bool     // the response has begun
+	finished bool     // the handler has returned
+	out      Ticket   // for Manager.Commit
+	presents bool     // the client carries a token, good or bad
+}
+
+// stored reports whether there is a record. The caller holds mu.
+func (s *Session) stored() bool { return s.rec.Version != 0 }
+
+// layers returns what may hold an edit, the topmost first.
+func (s *Session) layers() [2]*pending { return [2]*pending{&s.pending, s.flying} }
+
+func (s *Session) lookup(name string) (text string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.look(name)
+}
+
+// look is lookup for a caller that holds mu.
+func (s *Session) look(name string) (text string, ok bool) {
+	for _, p := range s.layers() {
+		if p == nil {
+			continue
+		}
+		if text, ok, decided := p.lookup(name); decided {
+			return text, ok
+		}
+	}
+	return s.rec.Fields.Get(name)
+}
+
+func (s *Session) edit(e edit) {
+	s.want(e.name, func(p *pending) { p.add(e) })
+}
+
+// editIf adds a guarded edit if the field still holds what the edit was computed from.
+func (s *Session) editIf(e edit) (ok bool) {
+	s.want(e.name, func(p *pending) {
+		text, present := s.look(e.name)
+		if ok = present == e.oldPresent && text == e.old; ok && (present != e.present || text != e.value) {
+			p.add(e)
+		}
+	})
+	return ok
+}
+
+// want adds to what is pending. Once the handler has returned nothing can come of it,
+// and the Observer is told.
+func (s *Session) want(name string, add func(*pending)) {
+	s.mu.Lock()
+	if !s.finished {
+		if s.pending.edits == nil && s.flying == nil {
+			s.pending.edits = s.editRoom[:0]
+		}
+		add(&s.pending)
+		s.mu.Unlock()
+		return
+	}
+	id := s.token.Key
+	s.mu.Unlock()
+	s.m.observe(s.ctx, Dropped{ID: id, Reason: ReasonFinished, Names: []string{name}})
+}
+
+// fail notes the first thing that went wrong.
+func (s *Session) fail(err error, fatal bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil || fatal && !s.fatal {
+		s.err, s.fatal = err, fatal
+	}
+}
+
+// Err returns the first thing that went wrong in a method that could not say so: a value
+// that cannot be encoded, a stored one of another type, a bad argument. The commit fails
+// with it; when only reading went wrong, it does so only if there are edits to save,
+// since these may rest on a zero value that is none.
+func (s *Session) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// Has reports whether the session holds a field.
+func (s *Session) Has(name string) bool {
+	_, ok := s.Raw(name)
+	return ok
+}
+
+// Names returns the names of all fields, sorted, without those of the manager.
+func (s *Session) Names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for name := range s.rec.Fields.All() {
+		names = append(names, name)
+	}
+	for _, p := range s.layers() {
+		if p != nil {
+			for _, e := range p.edits {
+				names = append(names, e.name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		_, ok := s.look(name)
+		return !ok || reserved(name)
+	})
+}
+
+// Delete deletes a field by name. A missing one is no error.
+func (s *Session) Delete(name string) {
+	if s.goodName("delete", name) {
+		s.edit(edit{name: name})
+	}
+}
+
+// Raw returns the JSON text of a field, as it is stored.
+func (s *Session) Raw(name string) (text string, ok bool) {
+	if name == "" || reserved(name) {
+		return "", false
+	}
+	return s.lookup(name)
+}
+
+// SetRaw sets a field to a JSON text, which is kept to the byte. A text that is not JSON
+// and a name that [NewKey] would refuse set [Session.Err].
+func (s *Session) SetRaw(name, text string) {
+	if !s.goodName("set", name) {
+		return
+	}
+	if !json.Valid([]byte(text)) {
+		s.fail(fmt.Errorf("cloakroom: set the field %q: the text is not JSON; use a Key to have a value encoded", name), true)
+		return
+	}
+	s.edit(edit{name: name, value: text, present: true})
+}
+
+func (s *Session) goodName(doing, name string) bool {
+	err := checkFieldName(name)
+	if err != nil {
+		s.fail(fmt.Errorf("cloakroom: %s a field: %w", doing, err), true)
+	}
+	return err == nil
+}
+
+// Clear deletes all fields that the session shows. The session goes on, with its ID,
+// owner and times; [Session.Destroy] ends it.
+func (s *Session) Clear() {
+	s.want("(clear)", func(p *pending) { p.edits, p.cleared = nil, true })
+}
+
+// ID returns the public name of the session: the key of its record, which is not secret
+// and may be logged and shown. A session that is not stored yet has the ID that it will
+// be stored under. It is "" when no token can be made, and then Err says why.
+func (s *Session) ID() string { return s.ensureToken().Key }
+
+// ensureToken makes the token of a session that has none yet.
+func (s *Session) ensureToken() Token {
+	s.mu.Lock()
+	token := s.token
+	s.mu.Unlock()
+	if token.Key != "" {
+		return token
+	}
+	fresh, err := s.m.cfg.Tokens.New(s.ctx)
+	if err != nil {
+		s.fail(fmt.Errorf("cloakroom: make a token: %w", err), true)
+		return Token{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.token.Key == "" {
+		s.token = fresh
+	}
+	return s.token
+}
+
+// Owner returns the user that the session belongs to, or "".
+func (s *Session) Owner() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owner()
+}
+
+// owner is Owner for a caller that holds mu.
+func (s *Session) owner() string {
+	for _, p := range s.layers() {
+		if p != nil && p.signIn {
+			return p.owner
+		}
+	}
+	return s.rec.Owner
+}
+
+// IsNew reports whether the session has no record in the store.
+func (s *Session) IsNew() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.stored()
+}
+
+// CreatedAt returns when the session was stored first, in milliseconds and UTC; for a
+// new one, when the request asked for it.
+func (s *Session) CreatedAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stored() {
+		return millis(s.meta.created)
+	}
+	return millis(s.now)
+}
+
+// LastSeenAt returns when the session was used before this request, as exactly as
+// Config.TouchInterval has it. For a new session it is CreatedAt.
+func (s *Session) LastSeenAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stored() {
+		return millis(s.meta.seen)
+	}
+	return millis(s.now)
+}
+
+// ExpiresAt returns when the session ends if it is not used any more: the end of its idle
+// timeout or of its lifetime, whichever comes first, with the edits of this request.
+func (s *Session) ExpiresAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.view()
+	return millis(s.m.expiry(&h, h.seen))
+}
+
+// view returns the meta as it will be. The caller holds mu.
+func (s *Session) view() meta {
+	h := s.meta
+	if !s.stored() {
+		h = meta{created: s.now, start: s.now, seen: s.now}
+	}
+	for _, p := range s.layers() {
+		if p == nil {
+			continue
+		}
+		h.limits = p.limits.applyTo(h.limits)
+		if p.signIn {
+			h.start, h.seen = s.now, s.now
+		}
+	}
+	if s.m.touchDue(&h, s.now) {
+		h.seen = s.now
+	}
+	return h
+}
+
+func millis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// Persistent reports whether the client keeps its token when the browser is closed.
+func (s *Session) Persistent() bool { return s.m.persistent(s.limits()) }
+
+// IdleTimeout returns the idle timeout of the session, or [NoTimeout].
+func (s *Session) IdleTimeout() time.Duration { return s.m.idleTimeout(s.limits()) }
+
+// Lifetime returns how long the session may last, from its beginning or its last
+// sign-in.
+func (s *Session) Lifetime() time.Duration { return s.m.lifetime(s.limits()) }
+
+func (s *Session) limits() limits {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.view().limits
+}
+
+// SetPersistent decides whether the client keeps its token when the browser is closed:
+// "remember me". The default is that of Cookie.BrowserSession.
+func (s *Session) SetPersistent(persistent bool) {
+	if s.Persistent() == persistent {
+		return
+	}
+	e := limitEdits{persistent: no}
+	if persistent {
+		e.persistent = yes
+	}
+	s.setLimits(e)
+}
+
+// SetIdleTimeout gives this session an idle timeout of its own, of at least a
+// millisecond, or [NoTimeout]. Another value sets [Session.Err].
+func (s *Session) SetIdleTimeout(d time.Duration) {
+	switch {
+	case d < time.Millisecond:
+		s.fail(fmt.Errorf("cloakroom: SetIdleTimeout(%v): give at least 1ms, or NoTimeout", d), true)
+	case d == s.IdleTimeout():
+	case d == NoTimeout:
+		s.setLimits(limitEdits{idle: noIdle})
+	default:
+		s.setLimits(limitEdits{idle: min(d.Milliseconds(), maxMillis)})
+	}
+}
+
+// SetLifetime gives this session a lifetime of its own, of at least a millisecond,
+// counted from its beginning or its last sign-in. Another value sets [Session.Err].
+func (s *Session) SetLifetime(d time.Duration) {
+	switch {
+	case d < time.Millisecond || d == NoTimeout:
+		s.fail(fmt.Errorf("cloakroom: SetLifetime(%v): give at least 1ms; a session must end some day", d), true)
+	case d != s.Lifetime():
+		s.setLimits(limitEdits{lifetime: min(d.Milliseconds(), maxMillis)})
+	}
+}
+
+func (s *Session) setLimits(e limitEdits) {
+	s.want("(limits)", func(p *pending) { p.limits = limitEdits(e.applyTo(limits(p.limits))) })
+}
+
+// Renew gives the session a new secret and keeps its ID and everything in it: call it
+// when what the session may do grows. The old secret is refused once the response has
+// begun. Of two requests that renew at once, one wins, and the other keeps its edits. A
+// session that is not stored yet has a new secret anyway.
+func (s *Session) Renew() {
+	s.mu.Lock()
+	idle := !s.stored() || s.gone != "" || s.pending.secret != ""
+	s.mu.Unlock()
+	if idle {
+		return
+	}
+	if fresh, ok := s.freshSecret("Renew"); ok {
+		s.want("(renew)", func(p *pending) { p.renew, p.secret = true, fresh.Secret })
+	}
+}
+
+func (s *Session) freshSecret(doing string) (Token, bool) {
+	fresh, err := s.m.cfg.Tokens.New(s.ctx)
+	switch {
+	case err != nil:
+		s.fail(fmt.Errorf("cloakroom: %s: make a token: %w", doing, err), true)
+	case fresh.Key == "" || fresh.Secret == "":
+		s.fail(fmt.Errorf("cloakroom: %s: the TokenScheme makes tokens without a secret, so there is nothing to renew", doing), true)
+	default:
+		return fresh, true
+	}
+	return Token{}, false
+}
+
+// SignIn makes owner, an identifier of 1 to 256 bytes of UTF-8 without NUL, the user of
+// the session. The session gets a new secret and its lifetime starts again; its fields
+// stay, except when it belonged to another owner: then that session ends and an empty
+// one begins. Requests that began before cannot write into the session any more. A
+// SignIn is never dropped: when another request signed in or out first, a new session
+// begins with what this request has set. A bad owner sets [Session.Err].
+func (s *Session) SignIn(owner string) {
+	if owner == "" || len(owner) > 256 || !utf8.ValidString(owner) || strings.IndexByte(owner, 0) >= 0 {
+		s.fail(errors.New("cloakroom: SignIn: the owner must be 1 to 256 bytes of UTF-8 without NUL; use Destroy to sign out"), true)
+		return
+	}
+	fresh, ok := s.freshSecret("SignIn")
+	if !ok {
+		return
+	}
+	s.want("(sign-in)", func(p *pending) {
+		if before := s.owner(); before != "" && before != owner {
+			// Nobody inherits another's data, neither what is stored nor what is pending.
+			replaces := p.replaces
+			if s.stored() {
+				replaces = s.token.Key
+			}
+			*p = pending{replaces: replaces}
+			s.forget()
+		}
+		if s.token.Key == "" {
+			s.token = fresh
+		} else if !s.stored() {
+			s.token.Secret = fresh.Secret
+		}
+		p.signIn, p.owner, p.secret = true, owner, fresh.Secret
+	})
+}
+
+// forget makes the view that of a session that is not stored. The caller holds mu.
+func (s *Session) forget() {
+	s.rec, s.meta, s.exact, s.token, s.resend = store.Record{}, meta{}, false, Token{}, false
+}
+
+// Derive returns a key for the given purpose, derived from the token's secret: HMAC of
+// SHA-256 (RFC 2104). The same purpose gives the same key until the secret changes, by
+// Renew or SignIn, from that call on. The store cannot compute it. It is zero, with Err
+// set, when no token can be made or tokens have no secret.
+func (s *Session) Derive(purpose string) [32]byte {
+	token := s.ensureToken()
+	s.mu.Lock()
+	for _, p := range s.layers() {
+		if p != nil && p.secret != "" {
+			token.Secret = p.secret
+			break
+		}
+	}
+	s.mu.Unlock()
+	var key [32]byte
+	if token.Secret == "" {
+		s.fail(errors.New("cloakroom: Derive: the TokenScheme makes tokens without a secret"), true)
+		return key
+	}
+	mac := hmac.New(sha256.New, []byte(token.Secret))
+	mac.Write([]byte("cloakroom derive\x00"))
+	mac.Write([]byte(purpose))
+	mac.Sum(key[:0])
+	return key
+}
