@@ -20,15 +20,42 @@ type operation struct {
 	s    *Session
 	m    *Manager
 	ctx  context.Context
-	want *pending // also s.flying, so that the view shows it
+	want pending // s.flying points here, so that the view shows it
 
 	rec   store.Record // what the store held last
 	meta  meta
 	exact bool
 	token Token
 
-	lost  []string // fields whose Pop came too late
-	leave func()   // of the gate
+	next   meta         // what change makes of meta
+	change store.Change // what is sent
+	lost   []string     // fields whose Pop came too late
+	leave  func()       // of the gate
+
+	// Room, so that a commit without conflict allocates once for all of this.
+	call   callContext
+	called bool
+	conds  [5]store.Condition
+	fields [6]store.Field
+}
+
+// newOperation takes what is pending. The caller holds op and mu.
+func (s *Session) newOperation(ctx context.Context) *operation {
+	s.fold()
+	op := &operation{s: s, m: s.m, ctx: ctx, want: s.pending, rec: s.rec, meta: s.meta, exact: s.exact, token: s.token}
+	s.pending, s.flying = pending{}, &op.want
+	return op
+}
+
+// putBack undoes newOperation: what was wanted is wanted still, under what came later.
+// The caller holds mu.
+func (s *Session) putBack() {
+	if s.flying == nil {
+		return
+	}
+	later := s.pending
+	s.pending, s.flying = *s.flying, nil
+	s.pending.merge(&later)
 }
 
 // commit saves what is pending, and hands the client its ticket. It returns ErrEnded when
@@ -63,9 +90,7 @@ func (s *Session) commit(ctx context.Context) error {
 		s.mu.Unlock()
 		return errors.New("cloakroom: " + string(ReasonTooLate) + ": a new token cannot reach the client any more")
 	}
-	want := s.pending
-	s.pending, s.flying = pending{}, &want
-	op := &operation{s: s, m: s.m, ctx: ctx, want: &want, rec: s.rec, meta: s.meta, exact: s.exact, token: s.token}
+	op := s.newOperation(ctx)
 	stored := s.stored()
 	s.mu.Unlock()
 
@@ -79,12 +104,7 @@ func (s *Session) commit(ctx context.Context) error {
 		op.leave()
 	}
 	s.mu.Lock()
-	if s.flying != nil { // not saved: what was wanted is wanted still, under what came later
-		later := s.pending
-		s.pending = *s.flying
-		s.pending.merge(&later)
-		s.flying = nil
-	}
+	s.putBack() // if it is still flying
 	s.mu.Unlock()
 	if err == nil && len(op.lost) > 0 {
 		return fmt.Errorf("cloakroom: save: the value of %q: %s: %w", op.lost, ReasonPopLost, store.ErrConflict)
@@ -102,24 +122,25 @@ func (s *Session) needsTicket() bool {
 // update edits the record that the session was loaded from.
 func (op *operation) update() error {
 	for attempt := 0; ; attempt++ {
-		change, nothing, err := op.change()
+		something, err := op.prepare()
 		if err != nil {
 			return err
 		}
-		if nothing {
-			op.finish(nil, op.rec.Version)
+		if !something {
+			op.finish(op.rec.Version)
 			if op.s.resend && !op.s.late {
 				return op.s.send()
 			}
 			return nil
 		}
-		version, err := op.save(op.token.Key, *change)
+		version, err := op.save(op.token.Key)
 		switch {
 		case err == nil:
-			return op.updated(change, version)
+			return op.updated(version)
 		case errors.Is(err, store.ErrConflict):
 			if op.want.empty() {
-				op.finish(nil, op.rec.Version) // a mere touch; whoever was faster has touched it too
+				op.change, op.next = store.Change{}, op.meta
+				op.finish(op.rec.Version) // a mere touch; whoever was faster has touched it too
 				return nil
 			}
 			if err := op.back(attempt); err != nil {
@@ -133,7 +154,7 @@ func (op *operation) update() error {
 		case errors.Is(err, errNotTried), errors.Is(err, store.ErrMalformed):
 			return err
 		default:
-			return op.settle(change, err)
+			return op.settle(err)
 		}
 	}
 }
@@ -141,8 +162,7 @@ func (op *operation) update() error {
 // back waits a moment before the next attempt. From the second conflict on the requests
 // of the session take turns.
 func (op *operation) back(attempt int) error {
-	call := new(callContext)
-	err := op.s.budget.spend(call, op.ctx, 0, func(ctx context.Context) (err error) {
+	err := op.s.budget.spend(new(callContext), op.ctx, 0, func(ctx context.Context) (err error) {
 		if attempt > 0 && op.leave == nil {
 			op.leave, err = op.m.gate.enter(ctx, op.token.Key)
 			return err
@@ -167,14 +187,9 @@ func (op *operation) back(attempt int) error {
 // session has ended, and errEpoch that another request signed in.
 func (op *operation) reload(least time.Duration) error {
 	s := op.s
-	var rec store.Record
-	call := new(callContext)
-	err := s.budget.spend(call, op.ctx, least, func(ctx context.Context) (err error) {
-		rec, err = op.m.store.Load(ctx, op.token.Key)
-		return err
-	})
+	rec, err := s.load(op.ctx, new(callContext), least, op.token.Key)
 	if err != nil {
-		return op.m.storeError(op.ctx, "load", err)
+		return err
 	}
 	meta, err := parseMeta(rec.Fields)
 	if err != nil || rec.Version == 0 {
@@ -199,13 +214,13 @@ func (op *operation) reload(least time.Duration) error {
 // rebase runs the program's own functions, so mu is not held; op.want is replaced under
 // mu because the view shows it.
 func (op *operation) rebase(fields store.Fields) error {
-	fresh := *op.want
+	fresh := op.want
 	lost, err := fresh.rebase(fields)
 	if err != nil {
 		return err
 	}
 	op.s.mu.Lock()
-	*op.want = fresh
+	op.want = fresh
 	op.s.mu.Unlock()
 	if len(lost) > 0 {
 		op.lost = append(op.lost, lost...)
@@ -244,7 +259,7 @@ func (op *operation) ended(err error) error {
 		return op.create()
 	}
 	s.mu.Lock()
-	dropped := *op.want
+	dropped := op.want
 	s.gone, s.ghost = reason, op.token.Key
 	s.forget()
 	s.flying = nil
@@ -269,76 +284,78 @@ func (s *Session) drop(ctx context.Context, p *pending, reason Reason) {
 	}
 }
 
-// change builds the edit of a stored record.
-func (op *operation) change() (*store.Change, bool, error) {
-	want, now := op.want, op.m.now()
-	b := changeBuilder{conds: make([]store.Condition, 0, 4)}
-	var room [8]store.Field
-	b.fields = room[:0]
+// prepare builds the edit of a stored record, and reports whether there is anything to do.
+func (op *operation) prepare() (something bool, err error) {
+	want, now := &op.want, op.m.now()
+	b := changeBuilder{conds: op.conds[:0], fields: op.fields[:0]}
 	want.change(op.rec.Fields, &b)
 
-	c := &store.Change{}
-	next := op.meta
+	op.change, op.next = store.Change{}, op.meta
+	next := &op.next
 	if want.limits != (limitEdits{}) {
 		next.limits = want.limits.applyTo(next.limits)
-		text, err := next.limits.format()
-		if err != nil {
-			return nil, false, fmt.Errorf("cloakroom: save: encode %s: %w", fieldLimits, err)
+		if next.rawLimits, err = next.limits.format(); err != nil {
+			return false, fmt.Errorf("cloakroom: save: encode %s: %w", fieldLimits, err)
 		}
-		if text != op.meta.rawLimits {
-			b.set(fieldLimits, text)
+		if next.rawLimits != op.meta.rawLimits {
+			b.set(fieldLimits, next.rawLimits)
 		}
 	}
 	if want.signIn {
 		epoch, _ := strconv.ParseInt(op.meta.epoch, 10, 64) // "" before the first sign-in
-		b.set(fieldEpoch, strconv.FormatInt(epoch+1, 10))
+		next.epoch = strconv.FormatInt(epoch+1, 10)
 		next.start, next.seen = now, now
-		b.set(fieldStart, strconv.FormatInt(now, 10))
-		if op.meta.seen != now {
-			b.set(fieldSeen, strconv.FormatInt(now, 10))
-		}
-		c.Owner = &want.owner
+		at := strconv.FormatInt(now, 10)
+		b.set(fieldEpoch, next.epoch)
+		b.set(fieldStart, at)
+		b.set(fieldSeen, at)
+		op.change.Owner = &want.owner
 	} else if op.m.touchDue(&op.meta, now) {
 		next.seen = now
 		b.set(fieldSeen, strconv.FormatInt(now, 10))
 	}
 	if want.renew || want.signIn {
-		hash := hashSecret(want.secret)
-		b.set(fieldSecret, `"`+string(hash[:])+`"`)
+		next.setSecret(want.secret)
+		b.set(fieldSecret, next.rawSecret)
 		if op.meta.rawSecret != "" {
-			b.set(fieldPrevious, formatPrevious(op.meta.rawSecret, now+previousGrace.Milliseconds()))
+			next.previous, next.previousUntil = op.meta.secret, now+previousGrace.Milliseconds()
+			b.set(fieldPrevious, formatPrevious(op.meta.rawSecret, next.previousUntil))
 		}
 		if !want.signIn {
 			b.require(fieldSecret, op.meta.rawSecret, op.meta.rawSecret != "")
 		}
 	}
-	if len(b.fields) == 0 && len(b.unset) == 0 && c.Owner == nil {
-		return nil, true, nil
+	if len(b.fields) == 0 && len(b.unset) == 0 && !want.signIn {
+		return false, nil
 	}
 	b.require(fieldEpoch, op.meta.epoch, op.meta.epoch != "")
 	if next.seen != op.meta.seen || next.start != op.meta.start || next.limits != op.meta.limits {
-		c.ExpiresAt = millis(op.m.expiry(&next, next.seen))
+		op.change.ExpiresAt = millis(op.m.expiry(next, next.seen))
 		b.require(fieldLimits, op.meta.rawLimits, op.meta.rawLimits != "")
 	}
-	set, err := store.NewFields(b.fields...)
-	if err != nil {
-		return nil, false, fmt.Errorf("cloakroom: save: %w", err)
+	op.change.Unset, op.change.If = b.unset, b.conds
+	if op.change.Set, err = b.build(); err != nil {
+		return false, fmt.Errorf("cloakroom: save: %w", err)
 	}
-	c.Set, c.Unset, c.If = set, b.unset, b.conds
 	if op.exact {
-		c.Base = &op.rec
+		op.change.Base = &op.rec
 	}
-	return c, false, nil
+	return true, nil
 }
 
-// save calls the store within the budget.
-func (op *operation) save(key string, c store.Change) (version uint64, err error) {
+// save sends the change to the store, within the budget.
+func (op *operation) save(key string) (version uint64, err error) {
 	b := &op.s.budget
 	if b.used >= b.total {
 		return 0, op.m.storeError(op.ctx, "save", errNotTried)
 	}
-	err = b.spend(new(callContext), op.ctx, 0, func(ctx context.Context) error {
-		version, err = op.m.store.Save(ctx, key, c)
+	call := &op.call
+	if op.called {
+		call = new(callContext)
+	}
+	op.called = true
+	err = b.spend(call, op.ctx, 0, func(ctx context.Context) error {
+		version, err = op.m.store.Save(ctx, key, op.change)
 		return err
 	})
 	if err != nil {
@@ -348,20 +365,16 @@ func (op *operation) save(key string, c store.Change) (version uint64, err error
 }
 
 // updated takes over what was saved.
-func (op *operation) updated(c *store.Change, version uint64) error {
+func (op *operation) updated(version uint64) error {
 	s, want := op.s, op.want
-	if version <= op.rec.Version && op.exact {
-		op.m.warn(op.ctx, "the store broke a rule: Save did not raise the version of a record",
-			"have the store examined with storetest")
+	if version <= op.rec.Version && op.exact && op.change.Base != nil {
+		op.m.warnStore(op.ctx, "Save did not raise the version of a record")
 	}
-	s.mu.Lock()
-	s.token = op.token
 	if want.secret != "" {
-		s.token.Secret = want.secret
+		op.token.Secret = want.secret
 	}
-	s.mu.Unlock()
 	ticket := s.resend && !s.late || want.renew || want.signIn || want.limits.lifetime != 0 || want.limits.persistent != unset
-	op.finish(c, version)
+	op.finish(version)
 	if want.signIn {
 		op.m.observe(op.ctx, SignedIn{ID: op.token.Key, Owner: want.owner})
 	} else if want.renew {
@@ -373,35 +386,40 @@ func (op *operation) updated(c *store.Change, version uint64) error {
 	return nil
 }
 
-// finish makes the view that of the store after c, which may be nil for no change.
-func (op *operation) finish(c *store.Change, version uint64) {
-	s := op.s
-	rec, h, exact := op.rec, op.meta, op.exact
-	if c != nil {
-		exact = exact && version == rec.Version+1 || c.Create
-		rec.Version = version
-		rec.Fields = rec.Fields.With(c.Set, c.Unset...)
-		if c.Owner != nil {
-			rec.Owner = *c.Owner
-		}
-		if !c.ExpiresAt.IsZero() {
-			rec.ExpiresAt = c.ExpiresAt
-		}
-		// These are our own fields, as parsed before and as written now.
-		h, _ = parseMeta(rec.Fields)
+// finish makes the view that of the store after the change.
+func (op *operation) finish(version uint64) {
+	c := &op.change
+	rec := op.rec
+	exact := op.exact && (version == rec.Version || version == rec.Version+1) || c.Create
+	rec.Version = version
+	if c.Owner != nil {
+		rec.Owner = *c.Owner
 	}
+	if !c.ExpiresAt.IsZero() {
+		rec.ExpiresAt = c.ExpiresAt
+	}
+	s := op.s
 	s.mu.Lock()
-	s.rec, s.meta, s.exact, s.flying = rec, h, exact, nil
+	s.rec, s.meta, s.exact, s.token, s.landed, s.flying = rec, op.next, exact, op.token, c, nil
 	s.mu.Unlock()
+}
+
+// fold brings the fields of rec up to date. It is put off because most requests look at
+// nothing after their commit, and a large session is dear to copy. The caller holds mu.
+func (s *Session) fold() {
+	if c := s.landed; c != nil {
+		s.rec.Fields = s.rec.Fields.With(c.Set, c.Unset...)
+		s.landed = nil
+	}
 }
 
 // create stores a new session.
 func (op *operation) create() error {
-	s, want := op.s, op.want
+	s, want := op.s, &op.want
 	if err := op.rebase(store.Fields{}); err != nil {
 		return err
 	}
-	b := changeBuilder{fields: make([]store.Field, 0, len(want.edits)+3)}
+	b := changeBuilder{fields: op.fields[:0]}
 	want.change(store.Fields{}, &b)
 	if len(b.fields) == 0 && !want.signIn {
 		s.mu.Lock()
@@ -418,42 +436,42 @@ func (op *operation) create() error {
 		want.replaces = ""
 		s.mu.Unlock()
 	}
-	now := op.m.now()
-	h := meta{created: now, start: now, seen: now, limits: want.limits.applyTo(limits{})}
-	b.set(fieldCreated, strconv.FormatInt(now, 10))
-	if h.limits != (limits{}) {
-		text, err := h.limits.format()
-		if err != nil {
-			return fmt.Errorf("cloakroom: save: encode %s: %w", fieldLimits, err)
-		}
-		b.set(fieldLimits, text)
-	}
-	token := s.ensureToken()
-	if token.Key == "" {
+	op.token = s.ensureToken()
+	if op.token.Key == "" {
 		return s.Err()
 	}
 	if want.secret != "" {
-		token.Secret = want.secret // what Derive has promised, also under a new key
+		op.token.Secret = want.secret // what Derive has promised, also under a new key
 	}
-	if token.Secret != "" {
-		hash := hashSecret(token.Secret)
-		b.set(fieldSecret, `"`+string(hash[:])+`"`)
+	now := op.m.now()
+	op.next = meta{created: now, start: now, seen: now, limits: want.limits.applyTo(limits{})}
+	b.set(fieldCreated, strconv.FormatInt(now, 10))
+	if op.next.limits != (limits{}) {
+		var err error
+		if op.next.rawLimits, err = op.next.limits.format(); err != nil {
+			return fmt.Errorf("cloakroom: save: encode %s: %w", fieldLimits, err)
+		}
+		b.set(fieldLimits, op.next.rawLimits)
 	}
-	set, err := store.NewFields(b.fields...)
+	if op.token.Secret != "" {
+		op.next.setSecret(op.token.Secret)
+		b.set(fieldSecret, op.next.rawSecret)
+	}
+	set, err := b.build()
 	if err != nil {
 		return fmt.Errorf("cloakroom: save: %w", err)
 	}
-	c := &store.Change{Create: true, Set: set, ExpiresAt: millis(op.m.expiry(&h, now))}
+	op.rec = store.Record{}
+	op.change = store.Change{Create: true, Set: set, ExpiresAt: millis(op.m.expiry(&op.next, now))}
 	if want.signIn {
-		c.Owner = &want.owner
+		op.change.Owner = &want.owner
 	}
-	op.token = token
-	version, err := op.save(token.Key, *c)
+	version, err := op.save(op.token.Key)
 	switch {
 	case err == nil:
-		return op.created(c, version)
+		return op.created(version)
 	case errors.Is(err, store.ErrExists):
-		return fmt.Errorf("cloakroom: save: the TokenScheme made the key of a live session, %q: keys must be unique: %w", token.Key, err)
+		return fmt.Errorf("cloakroom: save: the TokenScheme made the key of a live session, %q: keys must be unique: %w", op.token.Key, err)
 	case errors.Is(err, errNotTried):
 		return err
 	}
@@ -463,21 +481,21 @@ func (op *operation) create() error {
 	return op.doubt(err)
 }
 
-func (op *operation) created(c *store.Change, version uint64) error {
-	s, want := op.s, op.want
+func (op *operation) created(version uint64) error {
+	s := op.s
 	if version == 0 {
-		op.m.warn(op.ctx, "the store broke a rule: Save returned version 0", "have the store examined with storetest")
+		op.m.warnStore(op.ctx, "Save returned version 0")
 		version = 1
 	}
+	signIn, owner := op.want.signIn, op.want.owner
+	op.finish(version)
 	s.mu.Lock()
-	s.token, s.gone, s.ghost = op.token, "", ""
+	s.gone, s.ghost = "", ""
 	s.mu.Unlock()
-	op.rec = store.Record{}
-	op.finish(c, version)
 	if op.m.observing() {
 		op.m.observe(op.ctx, Created{ID: op.token.Key})
-		if want.signIn {
-			op.m.observe(op.ctx, SignedIn{ID: op.token.Key, Owner: want.owner})
+		if signIn {
+			op.m.observe(op.ctx, SignedIn{ID: op.token.Key, Owner: owner})
 		}
 	}
 	return s.send()
@@ -485,17 +503,12 @@ func (op *operation) created(c *store.Change, version uint64) error {
 
 // settle handles an update whose answer was lost. When it wrote a secret, the record
 // says whether it landed.
-func (op *operation) settle(c *store.Change, cause error) error {
+func (op *operation) settle(cause error) error {
 	if op.want.secret == "" {
 		return op.doubt(cause)
 	}
-	var rec store.Record
-	err := op.s.budget.spend(new(callContext), op.ctx, settleTime, func(ctx context.Context) (err error) {
-		rec, err = op.m.store.Load(ctx, op.token.Key)
-		return err
-	})
+	rec, err := op.s.load(op.ctx, new(callContext), settleTime, op.token.Key)
 	if err != nil {
-		err = op.m.storeError(op.ctx, "load", err)
 		if errors.Is(err, store.ErrNotFound) {
 			return op.ended(err)
 		}
@@ -506,14 +519,15 @@ func (op *operation) settle(c *store.Change, cause error) error {
 		return op.doubt(cause)
 	}
 	op.rec, op.meta, op.exact = rec, h, true
-	return op.updated(nil, rec.Version)
+	op.change, op.next = store.Change{}, h
+	return op.updated(rec.Version)
 }
 
 // doubt gives up what was wanted: it may have landed, so a second try could do it twice.
 func (op *operation) doubt(cause error) error {
 	s := op.s
 	s.mu.Lock()
-	dropped := *op.want
+	dropped := op.want
 	s.doubt, s.flying = cause, nil
 	s.mu.Unlock()
 	s.drop(op.ctx, &dropped, ReasonUncertain)

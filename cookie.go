@@ -186,15 +186,20 @@ func (c *cookieTransport) Send(w http.ResponseWriter, _ *http.Request, t Ticket)
 	if n := len(c.name) + len(t.Token); n > maxCookie {
 		return fmt.Errorf("cloakroom: name and value of the cookie %q have %d bytes: browsers keep %d, use shorter tokens", c.name, n, maxCookie)
 	}
-	line := c.prefix + t.Token + c.attributes
+	b := make([]byte, 0, 256)
+	b = append(b, c.prefix...)
+	b = append(b, t.Token...)
+	b = append(b, c.attributes...)
 	switch {
 	case t.Clear:
 		// Expires too, for clients from before Max-Age.
-		line = c.prefix + c.attributes + "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+		b = append(b, "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"...)
 	case !t.Expires.IsZero():
 		age := min(t.Expires.Sub(c.now()), maxCookieAge)
-		line += "; Max-Age=" + strconv.FormatInt(max(int64(age/time.Second), 1), 10)
+		b = append(b, "; Max-Age="...)
+		b = strconv.AppendInt(b, max(int64(age/time.Second), 1), 10)
 	}
+	line := string(b)
 	header := w.Header()
 	lines := header["Set-Cookie"]
 	for i, old := range lines {

@@ -1,6 +1,11 @@
 package cloakroom
 
-import "github.com/cloakroom-go/cloakroom/store"
+import (
+	"slices"
+	"strings"
+
+	"github.com/cloakroom-go/cloakroom/store"
+)
 
 // An edit is what a request wants of one field.
 type edit struct {
@@ -119,6 +124,9 @@ func (p *pending) merge(later *pending) {
 // rebase computes guarded edits anew from what the fields hold now. It returns the
 // names of fields whose Pop came too late.
 func (p *pending) rebase(fields store.Fields) (lost []string, err error) {
+	if !slices.ContainsFunc(p.edits, func(e edit) bool { return e.guarded }) {
+		return nil, nil
+	}
 	kept := make([]edit, 0, len(p.edits)) // p stays whole when a step fails
 	for _, e := range p.edits {
 		if e.guarded {
@@ -207,4 +215,10 @@ func (c *changeBuilder) require(name, value string, present bool) {
 
 func (c *changeBuilder) set(name, value string) {
 	c.fields = append(c.fields, store.Field{Name: name, Value: value})
+}
+
+// build returns the fields to set, sorted in place.
+func (c *changeBuilder) build() (store.Fields, error) {
+	slices.SortFunc(c.fields, func(a, b store.Field) int { return strings.Compare(a.Name, b.Name) })
+	return store.NewFields(c.fields...)
 }

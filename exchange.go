@@ -2,6 +2,7 @@ package cloakroom
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"sync"
 )
@@ -77,12 +78,7 @@ func (x *exchange) load() (*Session, error) {
 	}
 	s := x.m.newSession(x)
 	s.x = x
-	if c := x.m.cookie; c != nil {
-		x.err = s.open(x, c.Tokens(&x.req))
-	} else {
-		x.err = s.open(x, x.m.cfg.Transport.Tokens(&x.req))
-	}
-	if x.err != nil {
+	if x.err = x.open(s); x.err != nil {
 		return nil, x.err
 	}
 	x.mu.Lock()
@@ -90,6 +86,38 @@ func (x *exchange) load() (*Session, error) {
 	s.late, s.finished = x.began, x.done
 	x.session = s
 	return s, nil
+}
+
+// open tries the tokens of the request. Cookies are scanned in place: an iterator over
+// them would cost allocations.
+func (x *exchange) open(s *Session) error {
+	if x.m.cookie == nil {
+		return x.openAll(s, x.m.cfg.Transport.Tokens(&x.req))
+	}
+	c := candidates{s: s, ctx: x}
+	for _, line := range x.req.Header["Cookie"] {
+		for line != "" {
+			var text string
+			var found bool
+			if text, line, found = x.m.cookie.next(line); !found {
+				break
+			}
+			if done, err := c.try(text); done || err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (x *exchange) openAll(s *Session, tokens iter.Seq[string]) error {
+	c := candidates{s: s, ctx: x}
+	for text := range tokens {
+		if done, err := c.try(text); done || err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // begin commits the session once, before the first byte. False: the commit failed, it

@@ -80,9 +80,7 @@ func (s *Session) reload(ctx context.Context) error {
 		s.mu.Unlock()
 		return nil
 	}
-	want := s.pending
-	s.pending, s.flying = pending{}, &want
-	op := &operation{s: s, m: s.m, ctx: ctx, want: &want, rec: s.rec, meta: s.meta, exact: s.exact, token: s.token}
+	op := s.newOperation(ctx)
 	s.mu.Unlock()
 	err := op.reload(0)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, errEpoch) {
@@ -90,9 +88,7 @@ func (s *Session) reload(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	later := s.pending
-	s.pending, s.flying = want, nil
-	s.pending.merge(&later)
+	s.putBack()
 	if err != nil {
 		return err
 	}
@@ -112,9 +108,7 @@ func (op *operation) lose(err error) error {
 	defer s.mu.Unlock()
 	s.gone, s.ghost = ReasonGone, op.token.Key
 	s.forget()
-	later := s.pending
-	s.pending, s.flying = *op.want, nil
-	s.pending.merge(&later)
+	s.putBack()
 	return ErrEnded
 }
 

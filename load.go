@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -13,25 +13,16 @@ import (
 // send several cookies of one name when they were set for different paths or domains.
 const maxCandidates = 4
 
-// A candidate loop tries the tokens of a request one after the other.
+// Candidates are the tokens of a request, tried one after the other.
 type candidates struct {
 	s     *Session
 	ctx   context.Context
 	tried int
 }
 
-// open makes s the view of the first token that opens a session. Only a store that
-// cannot answer is an error; whatever else is wrong gives an empty session.
-func (s *Session) open(ctx context.Context, tokens iter.Seq[string]) error {
-	c := candidates{s: s, ctx: ctx}
-	for text := range tokens {
-		if done, err := c.try(text); done || err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
+// try makes the session the view of the one that text opens, and reports whether there
+// is no need to try more. Only a store that cannot answer is an error: whatever else is
+// wrong leaves an empty session.
 func (c *candidates) try(text string) (done bool, err error) {
 	s, m := c.s, c.s.m
 	s.presents = true
@@ -48,7 +39,7 @@ func (c *candidates) try(text string) (done bool, err error) {
 	if c.tried > 1 {
 		call = new(callContext)
 	}
-	rec, err := s.load(c.ctx, call, token.Key)
+	rec, err := s.load(c.ctx, call, 0, token.Key)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		c.reject(token.Key, ReasonUnknown, "")
@@ -69,7 +60,7 @@ func (c *candidates) try(text string) (done bool, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rec, s.meta, s.exact, s.token = rec, meta, true, token
+	s.rec, s.meta, s.exact, s.token, s.landed = rec, meta, true, token, nil
 	s.resend, s.gone, s.ghost = token.Reissue, "", ""
 	return true, nil
 }
@@ -81,8 +72,8 @@ func (c *candidates) reject(id string, reason Reason, detail string) {
 }
 
 // load calls the store. Its error is wrapped, and an outage is told to the Observer.
-func (s *Session) load(ctx context.Context, call *callContext, key string) (rec store.Record, err error) {
-	err = s.budget.spend(call, ctx, 0, func(ctx context.Context) error {
+func (s *Session) load(ctx context.Context, call *callContext, least time.Duration, key string) (rec store.Record, err error) {
+	err = s.budget.spend(call, ctx, least, func(ctx context.Context) error {
 		rec, err = s.m.store.Load(ctx, key)
 		return err
 	})

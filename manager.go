@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -65,6 +64,11 @@ func (m *Manager) warn(ctx context.Context, problem, remedy string) {
 	}
 }
 
+// warnStore reports a store that breaks a rule.
+func (m *Manager) warnStore(ctx context.Context, seen string) {
+	m.warn(ctx, "the store broke a rule of its contract: "+seen, "have it examined with package storetest")
+}
+
 // managerKey finds a manager's exchange in a context.
 type managerKey struct{ *Manager }
 
@@ -108,11 +112,15 @@ func (h *sessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // It is for programs that are not HTTP handlers, and for adapters: edits are saved by
 // [Manager.Commit]. Errors are those of Load.
 func (m *Manager) Open(ctx context.Context, tokens ...string) (*Session, error) {
-	s := m.newSession(ctx)
-	if err := s.open(ctx, slices.Values(tokens)); err != nil {
-		return nil, err
+	c := candidates{s: m.newSession(ctx), ctx: ctx}
+	for _, text := range tokens {
+		if done, err := c.try(text); err != nil {
+			return nil, err
+		} else if done {
+			break
+		}
 	}
-	return s, nil
+	return c.s, nil
 }
 
 func (m *Manager) newSession(ctx context.Context) *Session {

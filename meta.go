@@ -153,6 +153,13 @@ func parseLimits(text string) (limits, bool) {
 	return l, true
 }
 
+// setSecret notes the hash of a new secret.
+func (h *meta) setSecret(secret string) {
+	hash := hashSecret(secret)
+	h.rawSecret = `"` + string(hash[:]) + `"`
+	h.secret = h.rawSecret[1 : len(h.rawSecret)-1]
+}
+
 func (l limits) format() (string, error) {
 	s := storedLimits{Idle: l.idle, Lifetime: l.lifetime}
 	if l.persistent != unset {

@@ -43,16 +43,17 @@ type Session struct {
 	ghost    string       // the key of a session that is gone
 	now      int64        // milliseconds; when the view was opened
 	pending  pending
-	flying   *pending // what an operation is saving just now
-	editRoom [2]edit  // where the first edits go
-	err      error    // the first thing that went wrong
-	fatal    bool     // err makes every commit fail, not only one with edits
-	doubt    error    // a Save that may have landed
-	resend   bool     // the client's token needs another form
-	late     bool     // the response has begun
-	finished bool     // the handler has returned
-	out      Ticket   // for Manager.Commit
-	presents bool     // the client carries a token, good or bad
+	flying   *pending      // what an operation is saving just now
+	landed   *store.Change // what was saved and is not in rec.Fields yet
+	editRoom [1]edit       // where the first edit goes
+	err      error         // the first thing that went wrong
+	fatal    bool          // err makes every commit fail, not only one with edits
+	doubt    error         // a Save that may have landed
+	resend   bool          // the client's token needs another form
+	late     bool          // the response has begun
+	finished bool          // the handler has returned
+	out      Ticket        // for Manager.Commit
+	presents bool          // the client carries a token, good or bad
 }
 
 // stored reports whether there is a record. The caller holds mu.
@@ -77,6 +78,7 @@ func (s *Session) look(name string) (text string, ok bool) {
 			return text, ok
 		}
 	}
+	s.fold()
 	return s.rec.Fields.Get(name)
 }
 
@@ -141,6 +143,7 @@ func (s *Session) Has(name string) bool {
 func (s *Session) Names() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.fold()
 	var names []string
 	for name := range s.rec.Fields.All() {
 		names = append(names, name)
@@ -428,7 +431,8 @@ func (s *Session) SignIn(owner string) {
 
 // forget makes the view that of a session that is not stored. The caller holds mu.
 func (s *Session) forget() {
-	s.rec, s.meta, s.exact, s.token, s.resend = store.Record{}, meta{}, false, Token{}, false
+	s.rec, s.meta, s.exact, s.landed = store.Record{}, meta{}, false, nil
+	s.token, s.resend = Token{}, false
 }
 
 // Derive returns a key for the given purpose, derived from the token's secret: HMAC of
