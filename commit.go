@@ -61,24 +61,33 @@ func (s *Session) putBack() {
 // commit saves what is pending, and hands the client its ticket. It returns ErrEnded when
 // the session is gone and edits were dropped for it. The caller holds op.
 func (s *Session) commit(ctx context.Context) error {
-	s.mu.Lock()
-	if s.fatal || s.err != nil && !s.pending.empty() {
-		defer s.mu.Unlock()
-		return s.err
-	}
-	if s.doubt != nil && !s.pending.empty() {
-		defer s.mu.Unlock()
+	if s.doubt != nil { // written under op only
 		return s.doubt
 	}
-	touch := s.stored() && s.m.touchDue(&s.meta, s.m.now())
-	if s.pending.empty() && !touch {
-		resend := s.resend && !s.late
-		s.mu.Unlock()
-		if resend {
-			return s.send()
-		}
-		return nil
+	if due, err := s.due(); !due {
+		return err
 	}
+	return s.carry(ctx)
+}
+
+// due reports whether a commit has anything to do, or what stands in its way.
+func (s *Session) due() (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	edited := !s.pending.empty()
+	switch {
+	case s.fatal, s.err != nil && edited:
+		return false, s.err
+	case s.doubt != nil && edited:
+		return false, s.doubt
+	}
+	touch := s.stored() && s.m.touchDue(&s.meta, s.m.now())
+	return edited || touch || s.resend && !s.late, nil
+}
+
+// carry is a commit that has something to do.
+func (s *Session) carry(ctx context.Context) error {
+	s.mu.Lock()
 	if s.gone != "" && !s.pending.signIn {
 		dropped, reason := s.pending, s.gone
 		s.pending = pending{}

@@ -2,9 +2,12 @@ package cloakroom
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/http"
 	"sync"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Handler returns the middleware: next and what it calls find the session with
@@ -151,8 +154,13 @@ func (s *Session) conclude(canceled bool) error {
 	defer s.op.Unlock()
 	var err error
 	if !canceled {
-		if err = s.commit(context.WithoutCancel(s.ctx)); err != nil && errorsIsRace(err) {
-			err = nil // decided by a race; the Observer knows
+		var due bool
+		if due, err = s.due(); due {
+			// A deadline of the request is for its answer, not for what it has changed.
+			err = s.carry(context.WithoutCancel(s.ctx))
+		}
+		if errors.Is(err, ErrEnded) || errors.Is(err, store.ErrConflict) {
+			err = nil // decided by a race, and told to the Observer
 		}
 	}
 	s.mu.Lock()

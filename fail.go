@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-
-	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Fail answers a request with what Config.OnError makes of err, and nothing of the
@@ -54,10 +52,4 @@ func answerError(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 	}
-}
-
-// errorsIsRace reports whether a commit ended as it did because another request was
-// faster, which is no error of this one.
-func errorsIsRace(err error) bool {
-	return errors.Is(err, ErrEnded) || errors.Is(err, store.ErrConflict)
 }
