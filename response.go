@@ -55,6 +55,9 @@ func (x *exchange) Flush() { _ = x.FlushError() }
 
 // FlushError is what http.ResponseController calls.
 func (x *exchange) FlushError() error {
+	if !can[interface{ FlushError() error }](x.w) && !can[http.Flusher](x.w) {
+		return http.ErrNotSupported // nothing is sent, so nothing is committed
+	}
 	if !x.begin() {
 		return nil
 	}
@@ -64,10 +67,28 @@ func (x *exchange) FlushError() error {
 // Hijack hands the connection over. A handshake written by hand must carry the cookie
 // itself: Session.Save first, then copy Set-Cookie from the header.
 func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !can[http.Hijacker](x.w) {
+		return nil, nil, http.ErrNotSupported // the handler may answer in another way
+	}
 	if !x.begin() {
 		return nil, nil, http.ErrHijacked
 	}
 	return http.NewResponseController(x.w).Hijack()
+}
+
+// can reports whether w, or what it wraps, is a T, as http.ResponseController looks.
+func can[T any](w http.ResponseWriter) bool {
+	for w != nil {
+		if _, ok := w.(T); ok {
+			return true
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = u.Unwrap()
+	}
+	return false
 }
 
 // depend marks the response as one that depends on the session: caches between here and

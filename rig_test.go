@@ -2,6 +2,7 @@ package cloakroom_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -162,3 +163,17 @@ func (p *parked) finish() *http.Response {
 	close(p.resume)
 	return <-p.done
 }
+
+// other returns a rig with another Config over the same store and clock.
+func (r *rig) other(c *cloakroom.Config) *rig {
+	r.t.Helper()
+	config := *c
+	config.Observer, config.Now = r.log, r.clock.Now
+	m, err := cloakroom.New(r.spy, &config)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return &rig{t: r.t, m: m, spy: r.spy, log: r.log, clock: r.clock}
+}
+
+func sprint(v any) string { return fmt.Sprintf("%+v", v) }
