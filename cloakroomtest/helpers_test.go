@@ -18,14 +18,12 @@ import (
 )
 
 // What the examples use.
-
 var (
 	t        testing.TB = exampleT{}
 	sessions            = newManager(t, nil)
 )
 
 // exampleT stands in for the *testing.T that an example cannot have.
-
 type exampleT struct{ testing.TB }
 
 func (exampleT) Helper() {}
@@ -54,7 +52,6 @@ func newRequest(cookies ...string) *http.Request {
 }
 
 // serve runs f as a handler.
-
 func serve(m *cloakroom.Manager, r *http.Request, f func(http.ResponseWriter, *http.Request, *cloakroom.Session)) *http.Response {
 	w := httptest.NewRecorder()
 	m.Handler(m.Func(f)).ServeHTTP(w, r)
@@ -62,14 +59,12 @@ func serve(m *cloakroom.Manager, r *http.Request, f func(http.ResponseWriter, *h
 }
 
 // see returns the session that a handler sees.
-
 func see(m *cloakroom.Manager, r *http.Request) (seen *cloakroom.Session) {
 	serve(m, r, func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { seen = s })
 	return seen
 }
 
 // fatal returns what a test that runs f would end with, or "".
-
 func fatal(t *testing.T, f func(t testing.TB)) string {
 	t.Helper()
 	fake := &fakeT{TB: t}
@@ -105,7 +100,6 @@ type observer chan cloakroom.Event
 func (o observer) Observe(_ context.Context, e cloakroom.Event) { o <- e }
 
 // down is a store that has an outage.
-
 type down struct{ store.Store }
 
 var errDown = errors.New("no route to host")
@@ -115,7 +109,6 @@ func (down) Load(context.Context, string) (store.Record, error) { return store.R
 func (down) Save(context.Context, string, store.Change) (uint64, error) { return 0, errDown }
 
 // headers is a Transport that sends tokens in one header and reads them in another.
-
 type headers struct{ sends, reads string }
 
 func (h headers) Tokens(r *http.Request) iter.Seq[string] {

@@ -127,7 +127,6 @@ func TestTheBodyIsLeftToTheHandler(t *testing.T) {
 }
 
 // formTransport reads the body of requests.
-
 type formTransport struct{}
 
 func (formTransport) Tokens(r *http.Request) iter.Seq[string] {
