@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"bufio"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"strings"
@@ -125,19 +126,30 @@ func private(lines []string) string {
 	if len(lines) == 0 {
 		return "private"
 	}
+	all := strings.Join(lines, ", ")
 	kept := []string{"private"}
-	for _, line := range lines {
-		for part := range strings.SplitSeq(line, ",") {
-			part = strings.TrimSpace(part)
-			name, _, _ := strings.Cut(strings.ToLower(part), "=")
-			switch strings.TrimSpace(name) {
-			case "no-store", "private":
-				return strings.Join(lines, ", ")
-			case "public", "s-maxage", "":
-			default:
-				kept = append(kept, part)
+	for part := range directives(all) {
+		name, _, qualified := strings.Cut(strings.ToLower(part), "=")
+		switch name {
+		case "no-store":
+			return all
+		case "private":
+			if !qualified { // private="field" is about that field only
+				return all
 			}
+		case "public", "s-maxage", "":
+		default:
+			kept = append(kept, part)
 		}
 	}
 	return strings.Join(kept, ", ")
+}
+
+// directives splits at commas that are not inside quotes.
+func directives(line string) iter.Seq[string] {
+	quoted := false
+	return strings.FieldsFuncSeq(line, func(r rune) bool {
+		quoted = quoted != (r == '"')
+		return !quoted && (r == ',' || r == ' ' || r == '\t')
+	})
 }
