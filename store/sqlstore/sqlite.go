@@ -1,0 +1,122 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+)
+
+// SQLite is the [Dialect] of SQLite 3.24 or later, in a file on a local disk or in
+// memory.
+func SQLite() Dialect {
+	return Dialect{
+		statements: sqliteStatements,
+		migrate:    migrateSQLite,
+		busy:       sqliteBusy,
+		editor:     func(s *Store) editor { return newGroup(s) },
+	}
+}
+
+func sqliteStatements(table string) statements {
+	t := `"` + table + `"`
+	return statements{
+		load:  `SELECT version, owner, expires, fields FROM ` + t + ` WHERE "key" = ? AND expires > ?`,
+		keys:  `SELECT "key" FROM ` + t + ` WHERE "key" > ? AND expires > ? AND substr("key", 1, 1) <> '$' ORDER BY "key" LIMIT ?`,
+		owned: `SELECT "key" FROM ` + t + ` WHERE owner = ? AND owner <> '' AND "key" > ? AND expires > ? AND substr("key", 1, 1) <> '$' ORDER BY "key" LIMIT ?`,
+		// A statement that could write takes the lock when it begins, whatever it finds.
+		// BEGIN IMMEDIATE would do it too, but database/sql has no way to say it.
+		lock:    `UPDATE ` + t + ` SET version = version WHERE 0`,
+		read:    `SELECT version, owner, expires, fields FROM ` + t + ` WHERE "key" = ?`,
+		insert:  `INSERT INTO ` + t + ` ("key", version, owner, expires, fields) VALUES (?, ?, ?, ?, ?)`,
+		edit:    `UPDATE ` + t + ` SET version = ?, fields = ? WHERE "key" = ? AND version = ?`,
+		extend:  `UPDATE ` + t + ` SET version = ?, fields = ?, expires = ? WHERE "key" = ? AND version = ?`,
+		replace: `UPDATE ` + t + ` SET version = ?, fields = ?, expires = ?, owner = ? WHERE "key" = ? AND version = ?`,
+		remove:  `DELETE FROM ` + t + ` WHERE "key" = ?`,
+		sweep:   `DELETE FROM ` + t + ` WHERE rowid IN (SELECT rowid FROM ` + t + ` WHERE expires <= ? LIMIT ?)`,
+	}
+}
+
+// sqliteBusy knows SQLITE_BUSY by its text, which is SQLite's own, since the type of the
+// error is the driver's.
+func sqliteBusy(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "database is locked") || strings.Contains(text, "SQLITE_BUSY")
+}
+
+// sqliteSchema holds the statements that lead from each version of the schema to the next.
+// Released steps never change; new ones are added at the end.
+//
+// The table has a rowid: a row of a kilobyte does not fit the page of an index, so WITHOUT
+// ROWID would move every row to a page of its own.
+func sqliteSchema(table string) [][]string {
+	return [][]string{
+		{
+			`CREATE TABLE "` + table + `" (
+	"key"   TEXT    NOT NULL PRIMARY KEY,
+	version INTEGER NOT NULL, -- grows with every change
+	owner   TEXT    NOT NULL, -- '' while anonymous
+	expires INTEGER NOT NULL, -- Unix time in milliseconds
+	fields  TEXT    NOT NULL  -- a JSON object, one member per field
+)`,
+			`CREATE INDEX "` + table + `_owner" ON "` + table + `" (owner, "key") WHERE owner <> ''`,
+			`CREATE INDEX "` + table + `_expires" ON "` + table + `" (expires)`,
+		},
+	}
+}
+
+func migrateSQLite(ctx context.Context, conn *sql.Conn, table string) error {
+	if err := setWAL(ctx, conn); err != nil {
+		return err
+	}
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	// The second statement takes the write lock, so the version that is read next stays
+	// what it is until the commit.
+	for _, text := range []string{
+		`CREATE TABLE IF NOT EXISTS ` + schemaTable + ` (name TEXT NOT NULL PRIMARY KEY COLLATE NOCASE, version INTEGER NOT NULL)`,
+		`INSERT OR IGNORE INTO ` + schemaTable + ` (name, version) VALUES ('` + table + `', 0)`,
+	} {
+		if _, err := tx.ExecContext(ctx, text); err != nil {
+			return fmt.Errorf("table %s: %w", schemaTable, err)
+		}
+	}
+	var version int
+	row := tx.QueryRowContext(ctx, `SELECT version FROM `+schemaTable+` WHERE name = '`+table+`'`)
+	if err := row.Scan(&version); err != nil {
+		return fmt.Errorf("table %s: %w", schemaTable, err)
+	}
+	steps := sqliteSchema(table)
+	if version < 0 || version > len(steps) {
+		return fmt.Errorf("table %s has version %d of the schema and this release knows up to %d: use the release that wrote it, or a later one",
+			table, version, len(steps))
+	}
+	for at, step := range steps[version:] {
+		for _, text := range step {
+			if _, err := tx.ExecContext(ctx, text); err != nil {
+				return fmt.Errorf("table %s, version %d of the schema: %w", table, version+at+1, err)
+			}
+		}
+	}
+	if version < len(steps) {
+		if _, err := tx.ExecContext(ctx, `UPDATE `+schemaTable+` SET version = ? WHERE name = '`+table+`'`, len(steps)); err != nil {
+			return fmt.Errorf("table %s: %w", schemaTable, err)
+		}
+	}
+	return tx.Commit()
+}
+
+// setWAL switches the file to write-ahead logging, which the file remembers.
+func setWAL(ctx context.Context, conn *sql.Conn) error {
+	var mode string
+	if err := conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err != nil {
+		return fmt.Errorf("journal mode: %w", err)
+	}
+	if mode != "wal" && mode != "memory" {
+		return fmt.Errorf("journal mode: it stays %q where WAL is needed: keep the database in a file on a local disk, or in memory", mode)
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// patience is how long an operation waits for a lock when its context sets no
+	// earlier end.
+	patience = 30 * time.Second
+	// The pauses between two tries grow from the first to the longest.
+	firstPause   = time.Millisecond
+	longestPause = 50 * time.Millisecond
+)
+
+// patiently calls try until it returns something other than an error that is busy, ctx
+// has ended, or patience has. try must have done nothing when it returns a busy error.
+func (s *Store) patiently(ctx context.Context, try func() error) error {
+	err := try()
+	if err == nil || !s.dialect.busy(err) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		// Jitter, so that those who wait do not all come back at once.
+		timer := time.NewTimer(pause/2 + rand.N(pause/2))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("somebody else holds the lock for too long: %w", err)
+		case <-timer.C:
+		}
+		if err = try(); err == nil || !s.dialect.busy(err) {
+			return err
+		}
+	}
+}
+
+// outage makes sure that err, which a driver may have worded in its own way, says that
+// ctx has ended when it has.
+func outage(ctx context.Context, err error) error {
+	end := ctx.Err()
+	if deadline, ok := ctx.Deadline(); ok && end == nil && !time.Now().Before(deadline) {
+		end = context.DeadlineExceeded // the timer of a batch may run before that of its writer
+	}
+	if end != nil && !errors.Is(err, end) {
+		return fmt.Errorf("%w: %w", end, err)
+	}
+	return err
+}
