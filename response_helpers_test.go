@@ -293,3 +293,10 @@ func (r *rig) breakSaves() {
 		s.save = func(context.Context, string, store.Change) (uint64, error) { return 0, errDown }
 	})
 }
+
+// breakLoads makes every Load fail.
+func (r *rig) breakLoads() {
+	r.spy.meddle(func(s *spy) {
+		s.load = func(context.Context, string) (store.Record, error) { return store.Record{}, errDown }
+	})
+}
