@@ -1,6 +1,7 @@
 package cloakroom_test
 
 import (
+	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -110,26 +111,28 @@ func TestVaryIsThatOfTheTransport(t *testing.T) {
 		if states {
 			transport = varyingBearer{}
 		}
-		overEach(t, func(t *testing.T, p protocol) {
-			r := newRig(t, &cloakroom.Config{Transport: transport})
-			site := r.serve(t, p, func(w http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
-				visits.Set(s, 1)
-				io.WriteString(w, "page")
+		t.Run(fmt.Sprintf("states=%t", states), func(t *testing.T) {
+			overEach(t, func(t *testing.T, p protocol) {
+				r := newRig(t, &cloakroom.Config{Transport: transport})
+				site := r.serve(t, p, func(w http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+					visits.Set(s, 1)
+					io.WriteString(w, "page")
+				})
+				res, _ := site.get("/")
+				if res.Header.Get("X-Token") == "" {
+					t.Error("no token")
+				}
+				want := ""
+				if states {
+					want = "Authorization"
+				}
+				if got := strings.Join(res.Header["Vary"], ", "); got != want {
+					t.Errorf("Vary %q, want %q", got, want)
+				}
+				if got := res.Header.Get("Cache-Control"); got != "private" {
+					t.Errorf("Cache-Control %q", got)
+				}
 			})
-			res, _ := site.get("/")
-			if res.Header.Get("X-Token") == "" {
-				t.Error("no token")
-			}
-			want := ""
-			if states {
-				want = "Authorization"
-			}
-			if got := strings.Join(res.Header["Vary"], ", "); got != want {
-				t.Errorf("Vary %q, want %q", got, want)
-			}
-			if got := res.Header.Get("Cache-Control"); got != "private" {
-				t.Errorf("Cache-Control %q", got)
-			}
 		})
 	}
 }

@@ -3,6 +3,7 @@ package cloakroom_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -18,55 +19,57 @@ import (
 func TestGoroutinesOfOneRequestLoseNothingInSilence(t *testing.T) {
 	const each = 200
 	for _, save := range []bool{true, false} {
-		overEach(t, func(t *testing.T, p protocol) {
-			r := newRig(t, nil)
-			cookie := r.visitor()
-			site := r.serve(t, p, func(w http.ResponseWriter, req *http.Request, s *cloakroom.Session) {
-				var work sync.WaitGroup
-				begun := make(chan struct{}, 2)
-				for range 2 {
-					work.Go(func() {
-						for i := range each {
-							visits.Update(s, func(n int) int { return n + 1 })
-							name.Set(s, "ann")
-							name.Get(s)
-							s.Names()
-							if i == 0 {
-								begun <- struct{}{}
+		t.Run(fmt.Sprintf("save=%t", save), func(t *testing.T) {
+			overEach(t, func(t *testing.T, p protocol) {
+				r := newRig(t, nil)
+				cookie := r.visitor()
+				site := r.serve(t, p, func(w http.ResponseWriter, req *http.Request, s *cloakroom.Session) {
+					var work sync.WaitGroup
+					begun := make(chan struct{}, 2)
+					for range 2 {
+						work.Go(func() {
+							for i := range each {
+								visits.Update(s, func(n int) int { return n + 1 })
+								name.Set(s, "ann")
+								name.Get(s)
+								s.Names()
+								if i == 0 {
+									begun <- struct{}{}
+								}
 							}
-						}
-					})
-				}
-				<-begun
-				<-begun
-				for range 20 {
-					io.WriteString(w, "page")
-				}
-				w.(http.Flusher).Flush()
-				work.Wait()
-				if n := visits.Get(s); n != 1+2*each {
-					t.Errorf("the request sees %d visits", n)
-				}
-				if !save {
-					return
-				}
-				if err := s.Save(req.Context()); err != nil {
-					t.Error(err)
+						})
+					}
+					<-begun
+					<-begun
+					for range 20 {
+						io.WriteString(w, "page")
+					}
+					w.(http.Flusher).Flush()
+					work.Wait()
+					if n := visits.Get(s); n != 1+2*each {
+						t.Errorf("the request sees %d visits", n)
+					}
+					if !save {
+						return
+					}
+					if err := s.Save(req.Context()); err != nil {
+						t.Error(err)
+					}
+				})
+				site.get("/", cookie)
+				events := r.log.take()
+				n := r.visitsOf(cookie)
+				switch {
+				case save && n != 1+2*each:
+					t.Errorf("%d visits are stored after Save", n)
+				case n == 1+2*each:
+					wantNoDropped(t, events)
+				case n < 3:
+					t.Errorf("%d visits are stored, though two more were made before the first byte", n)
+				default:
+					wantDropped(t, events, cloakroom.ReasonTooLate, "visits")
 				}
 			})
-			site.get("/", cookie)
-			events := r.log.take()
-			n := r.visitsOf(cookie)
-			switch {
-			case save && n != 1+2*each:
-				t.Errorf("%d visits are stored after Save", n)
-			case n == 1+2*each:
-				wantNoDropped(t, events)
-			case n < 3:
-				t.Errorf("%d visits are stored, though two more were made before the first byte", n)
-			default:
-				wantDropped(t, events, cloakroom.ReasonTooLate, "visits")
-			}
 		})
 	}
 }

@@ -217,24 +217,26 @@ func TestWhatTheWriterCannotDoIsNoCommit(t *testing.T) {
 	}
 	for what, ask := range asks {
 		for _, nested := range []bool{false, true} {
-			overEach(t, func(t *testing.T, p protocol) {
-				r := newRig(t, nil)
-				h := r.m.Handler(r.m.Func(func(w http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
-					visits.Set(s, 1)
-					if err := ask(w); !errors.Is(err, http.ErrNotSupported) {
-						t.Errorf("%s: %v", what, err)
+			t.Run(fmt.Sprintf("%s/nested=%t", what, nested), func(t *testing.T) {
+				overEach(t, func(t *testing.T, p protocol) {
+					r := newRig(t, nil)
+					h := r.m.Handler(r.m.Func(func(w http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+						visits.Set(s, 1)
+						if err := ask(w); !errors.Is(err, http.ErrNotSupported) {
+							t.Errorf("%s: %v", what, err)
+						}
+						visits.Set(s, 2)
+					}))
+					if nested { // then the writer is the other manager's, which has every method
+						h = newRig(t, nil).m.Handler(h)
 					}
-					visits.Set(s, 2)
-				}))
-				if nested { // then the writer is the other manager's, which has every method
-					h = newRig(t, nil).m.Handler(h)
-				}
-				site := serve(t, p, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-					h.ServeHTTP(struct{ http.ResponseWriter }{w}, req) // hides all but the three methods
-				}))
-				res, _ := site.get("/")
-				r.wantVisits(t, ticket(res), 2)
-				wantNoDropped(t, r.log.take())
+					site := serve(t, p, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+						h.ServeHTTP(struct{ http.ResponseWriter }{w}, req) // hides all but the three methods
+					}))
+					res, _ := site.get("/")
+					r.wantVisits(t, ticket(res), 2)
+					wantNoDropped(t, r.log.take())
+				})
 			})
 		}
 	}
