@@ -46,6 +46,34 @@ func TestAPanicSavesNothingAndPassesThrough(t *testing.T) {
 	})
 }
 
+// What Save has stored before the panic is stored: without its cookie the client would
+// be left with a secret that is refused.
+func TestAPanicAfterSaveStillSendsTheCookieOfSave(t *testing.T) {
+	overEach(t, func(t *testing.T, p protocol) {
+		r := newRig(t, nil)
+		cookie := r.visitor()
+		h := r.m.Handler(r.m.Func(func(_ http.ResponseWriter, req *http.Request, s *cloakroom.Session) {
+			visits.Set(s, 2)
+			s.Renew()
+			if err := s.Save(req.Context()); err != nil {
+				t.Error(err)
+			}
+			visits.Set(s, 3)
+			panic("a mistake")
+		}))
+		site := serve(t, p, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			defer func() {
+				recover()
+				http.Error(w, "recovered", http.StatusInternalServerError)
+			}()
+			h.ServeHTTP(w, req)
+		}))
+		res, _ := site.get("/", cookie)
+		wantStatus(t, res, http.StatusInternalServerError)
+		r.wantVisits(t, ticket(res), 2)
+	})
+}
+
 func TestAPanicThatIsRecoveredInsideIsAnOrdinaryResponse(t *testing.T) {
 	overEach(t, func(t *testing.T, p protocol) {
 		r := newRig(t, nil)

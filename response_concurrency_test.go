@@ -195,6 +195,49 @@ func TestASignInDuringASaveInheritsNothing(t *testing.T) {
 	})
 }
 
+// The Save of the old owner meets a conflict and is tried again, after the new owner has
+// begun to edit.
+func TestASaveThatIsTriedAgainHoldsNothingOfALaterSignIn(t *testing.T) {
+	r := newRig(t, nil)
+	before := ticket(r.with(func(s *cloakroom.Session) { s.SignIn("ann") }))
+	after := ticket(r.with(func(s *cloakroom.Session) {
+		visits.Set(s, 5)
+		annsKey := s.ID()
+		saving, signedIn := make(chan struct{}), make(chan struct{})
+		tries := 0
+		r.spy.meddle(func(y *spy) {
+			y.save = func(ctx context.Context, key string, c store.Change) (uint64, error) {
+				if tries++; tries == 1 {
+					close(saving)
+					<-signedIn
+					return 0, store.ErrConflict
+				}
+				if text, ok := c.Set.Get("name"); ok && key == annsKey {
+					t.Errorf("%s is saved in the session of ann", text)
+				}
+				return y.Store.Save(ctx, key, c)
+			}
+		})
+		go func() {
+			<-saving
+			s.SignIn("bob")
+			name.Set(s, "Bob's own")
+			close(signedIn)
+		}()
+		if err := s.Save(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if tries < 2 {
+			t.Error("the Save was not tried again: this test shows nothing")
+		}
+	}, before))
+	r.with(func(s *cloakroom.Session) {
+		if s.Owner() != "bob" || name.Get(s) != "Bob's own" || s.Has("visits") {
+			t.Errorf("the session of %q holds %v, name %q", s.Owner(), s.Names(), name.Get(s))
+		}
+	}, after)
+}
+
 // A Renew that loses to another request's gives its secret up while others look at it.
 func TestReadingWhileARenewLosesIsSafe(t *testing.T) {
 	r := newRig(t, nil)
