@@ -27,6 +27,7 @@ type operation struct {
 	exact bool
 	token Token
 
+	begun  int          // the session this is about
 	next   meta         // what change makes of meta
 	change store.Change // what is sent
 	lost   []string     // fields whose Pop came too late
@@ -42,13 +43,13 @@ type operation struct {
 // newOperation takes what is pending. The caller holds op and mu.
 func (s *Session) newOperation(ctx context.Context) *operation {
 	s.fold()
-	op := &operation{s: s, m: s.m, ctx: ctx, want: s.pending, rec: s.rec, meta: s.meta, exact: s.exact, token: s.token}
+	op := &operation{s: s, m: s.m, ctx: ctx, want: s.pending, rec: s.rec, meta: s.meta, exact: s.exact, token: s.token, begun: s.begun}
 	s.pending, s.flying = pending{}, &op.want
 	return op
 }
 
-// putBack undoes newOperation: what was wanted is wanted still, under what came later.
-// The caller holds mu.
+// putBack undoes newOperation if nothing has come of it: what was wanted is wanted still,
+// under what came later. The caller holds mu.
 func (s *Session) putBack() {
 	if s.flying == nil {
 		return
@@ -103,18 +104,20 @@ func (s *Session) carry(ctx context.Context) error {
 	stored := s.stored()
 	s.mu.Unlock()
 
+	defer func() { // also when a function of the program panics
+		if op.leave != nil {
+			op.leave()
+		}
+		s.mu.Lock()
+		s.putBack()
+		s.mu.Unlock()
+	}()
 	var err error
 	if stored {
 		err = op.update()
 	} else {
 		err = op.create()
 	}
-	if op.leave != nil {
-		op.leave()
-	}
-	s.mu.Lock()
-	s.putBack() // if it is still flying
-	s.mu.Unlock()
 	if err == nil && len(op.lost) > 0 {
 		return fmt.Errorf("cloakroom: save: the value of %q: %s: %w", op.lost, ReasonPopLost, store.ErrConflict)
 	}
@@ -138,7 +141,7 @@ func (op *operation) update() error {
 		if !something {
 			op.finish(op.rec.Version)
 			if op.s.resend && !op.s.late {
-				return op.s.send()
+				op.s.send()
 			}
 			return nil
 		}
@@ -209,7 +212,9 @@ func (op *operation) reload(least time.Duration) error {
 	}
 	if op.want.renew && !op.want.signIn && meta.rawSecret != op.meta.rawSecret {
 		if !op.ours(&meta) {
+			s.mu.Lock()
 			op.want.renew, op.want.secret = false, ""
+			s.mu.Unlock()
 			s.drop(op.ctx, &pending{renew: true}, ReasonRenewLost)
 		}
 	}
@@ -269,9 +274,11 @@ func (op *operation) ended(err error) error {
 	}
 	s.mu.Lock()
 	dropped := op.want
-	s.gone, s.ghost = reason, op.token.Key
-	s.forget()
-	s.flying = nil
+	if s.begun == op.begun {
+		s.gone, s.ghost = reason, op.token.Key
+		s.forget()
+		s.flying = nil
+	}
 	s.mu.Unlock()
 	s.drop(op.ctx, &dropped, reason)
 	if dropped.empty() {
@@ -390,7 +397,7 @@ func (op *operation) updated(version uint64) error {
 		op.m.observe(op.ctx, Renewed{ID: op.token.Key})
 	}
 	if ticket {
-		return s.send()
+		s.send()
 	}
 	return nil
 }
@@ -409,8 +416,10 @@ func (op *operation) finish(version uint64) {
 	}
 	s := op.s
 	s.mu.Lock()
-	s.rec, s.meta, s.exact, s.token, s.landed, s.flying = rec, op.next, exact, op.token, c, nil
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if s.begun == op.begun {
+		s.rec, s.meta, s.exact, s.token, s.landed, s.flying = rec, op.next, exact, op.token, c, nil
+	}
 }
 
 // fold brings the fields of rec up to date. It is put off because most requests look at
@@ -507,7 +516,8 @@ func (op *operation) created(version uint64) error {
 			op.m.observe(op.ctx, SignedIn{ID: op.token.Key, Owner: owner})
 		}
 	}
-	return s.send()
+	s.send()
+	return nil
 }
 
 // settle handles an update whose answer was lost. When it wrote a secret, the record

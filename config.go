@@ -23,9 +23,9 @@ type Config struct {
 	Cookie Cookie
 
 	// Insecure allows the cookie over plain HTTP, for machines on a desk: the cookie
-	// loses Secure and its name prefix, and the Observer gets a [Warning]. Browsers take
-	// Secure cookies from http://localhost, so most programs do not need it there.
-	// Defaults to false.
+	// loses Secure and its name prefix, and the Observer gets a [Warning]. Chromium and
+	// others take Secure cookies from http://localhost and do not need it there. Defaults
+	// to false.
 	Insecure bool
 
 	// IdleTimeout ends a session that was not used for so long. [NoTimeout] turns it off.
@@ -70,7 +70,8 @@ type Config struct {
 	// OnError answers a request whose session could not be loaded or saved. The status
 	// has not been written, and what the handler had prepared is discarded. It is also
 	// what [Manager.Fail] calls. Defaults to 503 with Retry-After for [ErrUnavailable],
-	// 500 for a mistake of the program, and nothing for a client that has left.
+	// 409 for [ErrEnded] and a Pop that came too late, nothing for a client that has left,
+	// and 500 for a mistake of the program.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Observer is told what happens. Defaults to one that writes outages and warnings to

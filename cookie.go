@@ -197,7 +197,7 @@ func (c *cookieTransport) Send(w http.ResponseWriter, _ *http.Request, t Ticket)
 	case !t.Expires.IsZero():
 		age := min(t.Expires.Sub(c.now()), maxCookieAge)
 		b = append(b, "; Max-Age="...)
-		b = strconv.AppendInt(b, max(int64(age/time.Second), 1), 10)
+		b = strconv.AppendInt(b, max(int64((age+time.Second-1)/time.Second), 1), 10)
 	}
 	line := string(b)
 	header := w.Header()
@@ -213,17 +213,18 @@ func (c *cookieTransport) Send(w http.ResponseWriter, _ *http.Request, t Ticket)
 }
 
 // plainHTTP reports whether a Secure cookie sent in answer to r would be lost: r came
-// over plain HTTP, says nothing of a proxy that speaks TLS, and is not for a loopback
-// name, from which browsers take such cookies.
+// over plain HTTP, says nothing of a proxy that speaks TLS, and is neither for a loopback
+// name, from which browsers take such cookies, nor for a name that only tests use
+// (RFC 6761; httptest.NewRequest asks for example.com).
 func plainHTTP(r *http.Request) bool {
 	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") ||
 		strings.Contains(strings.ToLower(r.Header.Get("Forwarded")), "proto=https") {
 		return false
 	}
-	return !loopback(r.Host)
+	return !harmless(r.Host)
 }
 
-func loopback(host string) bool {
+func harmless(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
@@ -232,5 +233,10 @@ func loopback(host string) bool {
 		return addr.IsLoopback()
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+	for _, name := range []string{"localhost", "example.com", "test"} {
+		if host == name || strings.HasSuffix(host, "."+name) {
+			return true
+		}
+	}
+	return false
 }

@@ -47,16 +47,36 @@ type limitEdits struct {
 }
 
 func (e limitEdits) applyTo(l limits) limits {
-	if e.idle != 0 {
+	if e.idle == backToConfig {
+		l.idle = 0
+	} else if e.idle != 0 {
 		l.idle = e.idle
 	}
-	if e.lifetime != 0 {
+	if e.lifetime == backToConfig {
+		l.lifetime = 0
+	} else if e.lifetime != 0 {
 		l.lifetime = e.lifetime
 	}
 	if e.persistent != unset {
 		l.persistent = e.persistent
 	}
 	return l
+}
+
+// backToConfig as a limit takes a session's own setting away.
+const backToConfig = -2
+
+// merge puts later edits on top.
+func (e *limitEdits) merge(later limitEdits) {
+	if later.idle != 0 {
+		e.idle = later.idle
+	}
+	if later.lifetime != 0 {
+		e.lifetime = later.lifetime
+	}
+	if later.persistent != unset {
+		e.persistent = later.persistent
+	}
 }
 
 func (p *pending) empty() bool {
@@ -118,7 +138,7 @@ func (p *pending) merge(later *pending) {
 	if later.replaces != "" {
 		p.replaces = later.replaces
 	}
-	p.limits = limitEdits(later.limits.applyTo(limits(p.limits)))
+	p.limits.merge(later.limits)
 }
 
 // rebase computes guarded edits anew from what the fields hold now. It returns the

@@ -6,16 +6,14 @@ import (
 	"iter"
 	"net/http"
 	"sync"
-
-	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Handler returns the middleware: next and what it calls find the session with
 // [Manager.Load]. A request that nobody loads a session for costs one allocation, and no
 // store call, cookie or header. What was edited is saved before the first byte of the
-// response; when that fails, Config.OnError answers and the handler's own output is
-// discarded. A panic that leaves next saves nothing. Handlers of several managers may be
-// nested; a second one of the same manager does nothing.
+// response; when that fails, Config.OnError answers, and the handler's own output is
+// discarded with an error from its Write. A panic that leaves next saves nothing. Handlers
+// of several managers may be nested; a second one of the same manager does nothing.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return &middleware{m, next}
 }
@@ -38,6 +36,13 @@ func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// and outer handlers read the pattern there.
 		r.MultipartForm, r.Pattern = x.req.MultipartForm, x.req.Pattern
 		x.end(returned)
+		if x.failure != nil && !returned {
+			// The client has its answer, and Write has told the handler: that it gave up for
+			// that, as httputil.ReverseProxy does, must not tear the answer.
+			if p := recover(); p != nil && p != http.ErrAbortHandler {
+				panic(p)
+			}
+		}
 	}()
 	h.next.ServeHTTP(x, &x.req)
 	returned = true
@@ -56,9 +61,12 @@ type exchange struct {
 
 	mu       sync.Mutex // guards what follows; not held during I/O
 	session  *Session
-	began    bool // the commit point is passed
-	canceled bool // Fail was called
-	failed   bool // the commit failed, and OnError has answered
+	began    bool   // the commit point is passed
+	canceled bool   // Fail was called
+	failure  error  // of the commit, which OnError has answered
+	ticket   Ticket // the last one of the session; zero: none
+	owed     bool   // ticket is not in the header yet
+	unsent   error  // of the Transport
 	done     bool
 
 	values [2]string // room for header values
@@ -123,29 +131,69 @@ func (x *exchange) openAll(s *Session, tokens iter.Seq[string]) error {
 	return nil
 }
 
-// begin commits the session once, before the first byte. False: the commit failed, it
-// has been answered, and output is to be discarded.
-func (x *exchange) begin() bool {
+// begin commits the session once, before the first byte. An error means that the commit
+// failed and has been answered: output is to be discarded.
+func (x *exchange) begin() error {
 	x.mu.Lock()
 	if x.began {
 		defer x.mu.Unlock()
-		return !x.failed
+		return x.failure
 	}
 	x.began = true
 	s, canceled := x.session, x.canceled
 	x.mu.Unlock()
 	if s == nil {
-		return true
+		return nil
 	}
-	err := s.conclude(canceled)
-	if err == nil {
-		return true
-	}
+	err := errPanicked // unless it returns
+	defer func() {
+		x.mu.Lock()
+		x.failure = err
+		x.mu.Unlock()
+	}()
+	err = s.conclude(canceled)
+	// Once more: who writes the header may have replaced what an earlier Save has set.
 	x.mu.Lock()
-	x.failed = true
+	x.owed = x.ticket != Ticket{}
 	x.mu.Unlock()
-	x.m.answer(x.w, &x.req, err)
-	return false
+	if sent := x.hand(); err == nil {
+		err = sent
+	}
+	if err != nil {
+		x.m.answer(x.w, &x.req, err)
+	}
+	return err
+}
+
+// errPanicked is what output meets after a panic in a commit that somebody recovered.
+var errPanicked = errors.New("cloakroom: the session was not saved, because a function of the program panicked")
+
+// owe has the ticket handed out with the header. It does not touch the header itself:
+// Save may run in a goroutine that http.TimeoutHandler has given up on.
+func (x *exchange) owe(t Ticket) {
+	x.mu.Lock()
+	x.ticket, x.owed = t, true
+	x.mu.Unlock()
+}
+
+// hand puts the ticket that is owed into the header. The caller is about to use that.
+func (x *exchange) hand() error {
+	x.mu.Lock()
+	t, owed, err := x.ticket, x.owed, x.unsent
+	x.owed = false
+	x.mu.Unlock()
+	if !owed {
+		return err
+	}
+	if c := x.m.cookie; c != nil && c.secure && !t.Clear && plainHTTP(&x.req) {
+		x.m.warn(context.WithoutCancel(x), "a Secure session cookie was sent over plain HTTP, and browsers will drop it",
+			"serve HTTPS, have the proxy send X-Forwarded-Proto, or set Config.Insecure on a development machine")
+	}
+	err = x.m.cfg.Transport.Send(x.w, &x.req, t)
+	x.mu.Lock()
+	x.unsent = err
+	x.mu.Unlock()
+	return err
 }
 
 // conclude is the commit before the first byte.
@@ -159,8 +207,8 @@ func (s *Session) conclude(canceled bool) error {
 			// A deadline of the request is for its answer, not for what it has changed.
 			err = s.carry(context.WithoutCancel(s.ctx))
 		}
-		if errors.Is(err, ErrEnded) || errors.Is(err, store.ErrConflict) {
-			err = nil // decided by a race, and told to the Observer
+		if lostRace(err) {
+			err = nil // and the Observer knows
 		}
 	}
 	s.mu.Lock()
@@ -173,11 +221,13 @@ func (s *Session) conclude(canceled bool) error {
 // end runs when the handler has returned or has panicked.
 func (x *exchange) end(returned bool) {
 	if returned {
-		x.begin()
+		_ = x.begin() // which has answered
+	} else {
+		_ = x.hand() // whoever recovers answers in its own way, but what is saved is saved
 	}
 	x.mu.Lock()
 	x.done = true
-	s, silent := x.session, x.failed || x.canceled || !returned
+	s, silent := x.session, x.failure != nil || x.canceled || !returned
 	x.mu.Unlock()
 	if s == nil {
 		return

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Fail answers a request with what Config.OnError makes of err, and nothing of the
@@ -24,12 +26,13 @@ func (m *Manager) Fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (m *Manager) answer(w http.ResponseWriter, r *http.Request, err error) {
-	if !errors.Is(err, ErrUnavailable) && !errors.Is(err, context.Canceled) {
+	if !errors.Is(err, ErrUnavailable) && !errors.Is(err, context.Canceled) && !lostRace(err) {
 		m.observe(r.Context(), Warning{Problem: err.Error(), Remedy: "this request was answered by Config.OnError; mend the program"})
 	}
 	h := w.Header()
 	for name := range h {
-		if strings.HasPrefix(name, "Content-") {
+		// The Content-Security-Policy is for whatever page is sent.
+		if strings.HasPrefix(name, "Content-") && !strings.HasPrefix(name, "Content-Security-") {
 			delete(h, name)
 		}
 	}
@@ -37,6 +40,12 @@ func (m *Manager) answer(w http.ResponseWriter, r *http.Request, err error) {
 		delete(h, name)
 	}
 	m.cfg.OnError(w, r, err)
+}
+
+// lostRace reports whether err says that another request was faster, which is nobody's
+// mistake.
+func lostRace(err error) bool {
+	return errors.Is(err, ErrEnded) || errors.Is(err, store.ErrConflict)
 }
 
 // answerError is the default of Config.OnError.
@@ -48,6 +57,9 @@ func answerError(w http.ResponseWriter, r *http.Request, err error) {
 		http.Error(w, "The session service is unavailable. Please try again in a few seconds.", http.StatusServiceUnavailable)
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		// The client has left: nobody reads an answer.
+	case lostRace(err):
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, "Your session has changed meanwhile. Please reload the page.", http.StatusConflict)
 	default:
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)

@@ -76,7 +76,9 @@ func (k Key[T]) Set(s *Session, v T) {
 
 // Update sets the value to what f makes of it, and returns that. When another request
 // changed the same value meanwhile, f is called again with the new one at the Save, so
-// that no change is lost: f must only compute. A stored value of another type is left
+// that no change is lost: f must only compute, and what is stored may then differ from
+// what Update returned; a handler that answers with the value calls [Session.Save] and
+// then Get. A stored value of another type is left
 // alone, f is not called, and [Session.Err] is set.
 func (k Key[T]) Update(s *Session, f func(T) T) T {
 	var result T

@@ -218,7 +218,7 @@ func TestBadNamesAndTextsSetErr(t *testing.T) {
 		"is not JSON":    func(s *cloakroom.Session) { s.SetRaw("a", `{`) },
 		"257 bytes":      func(s *cloakroom.Session) { s.SetRaw(strings.Repeat("x", 257), `1`) },
 		"not valid UTF":  func(s *cloakroom.Session) { s.SetRaw("\xff", `1`) },
-		"SetLifetime":    func(s *cloakroom.Session) { s.SetLifetime(0) },
+		"SetLifetime":    func(s *cloakroom.Session) { s.SetLifetime(-1) },
 		"SetIdleTimeout": func(s *cloakroom.Session) { s.SetIdleTimeout(-1) },
 		"some day":       func(s *cloakroom.Session) { s.SetLifetime(cloakroom.NoTimeout) },
 	} {

@@ -53,7 +53,7 @@ func (s *Session) destroy(ctx context.Context) error {
 	s.presents = false
 	s.mu.Unlock()
 	if presents && !late {
-		return s.deliver(Ticket{Clear: true})
+		s.deliver(Ticket{Clear: true})
 	}
 	return nil
 }

@@ -28,6 +28,9 @@ type Manager struct {
 // error when s is nil, when values of the Config contradict each other, or when the
 // Config asks for something that s cannot do; the message names the field and the remedy.
 // The Config is copied: changing it later does nothing.
+//
+// Managers over the same store open each other's sessions. Give sessions that must not
+// be mistaken for one another stores of their own.
 func New(s store.Store, config *Config) (*Manager, error) {
 	if s == nil {
 		return nil, errors.New("cloakroom: New: the store is nil: pass one, such as memstore.New(nil)")
@@ -114,6 +117,9 @@ func (h *sessionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (m *Manager) Open(ctx context.Context, tokens ...string) (*Session, error) {
 	c := candidates{s: m.newSession(ctx), ctx: ctx}
 	for _, text := range tokens {
+		if text == "" {
+			continue // no token, rather than a bad one
+		}
 		if done, err := c.try(text); err != nil {
 			return nil, err
 		} else if done {

@@ -14,7 +14,10 @@ import (
 // Unwrap serves http.ResponseController.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.w }
 
-func (x *exchange) Header() http.Header { return x.w.Header() }
+func (x *exchange) Header() http.Header {
+	x.hand()
+	return x.w.Header()
+}
 
 func (x *exchange) WriteHeader(status int) {
 	// 1xx are hints before the response, but for 101, which is one.
@@ -22,29 +25,29 @@ func (x *exchange) WriteHeader(status int) {
 		x.w.WriteHeader(status)
 		return
 	}
-	if x.begin() {
+	if x.begin() == nil {
 		x.w.WriteHeader(status)
 	}
 }
 
 func (x *exchange) Write(b []byte) (int, error) {
-	if !x.begin() {
-		return len(b), nil
+	if err := x.begin(); err != nil {
+		return 0, err
 	}
 	return x.w.Write(b)
 }
 
 func (x *exchange) WriteString(s string) (int, error) {
-	if !x.begin() {
-		return len(s), nil
+	if err := x.begin(); err != nil {
+		return 0, err
 	}
 	return io.WriteString(x.w, s)
 }
 
 // ReadFrom keeps the way from a file to a socket inside the kernel.
 func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
-	if !x.begin() {
-		return io.Copy(io.Discard, src)
+	if err := x.begin(); err != nil {
+		return 0, err
 	}
 	if to, ok := x.w.(io.ReaderFrom); ok {
 		return to.ReadFrom(src)
@@ -59,8 +62,9 @@ func (x *exchange) FlushError() error {
 	if !can[interface{ FlushError() error }](x.w) && !can[http.Flusher](x.w) {
 		return http.ErrNotSupported // nothing is sent, so nothing is committed
 	}
-	if !x.begin() {
-		return nil
+	if err := x.begin(); err != nil {
+		_ = http.NewResponseController(x.w).Flush() // a stream may go on for long: send the answer
+		return err
 	}
 	return http.NewResponseController(x.w).Flush()
 }
@@ -71,8 +75,8 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !can[http.Hijacker](x.w) {
 		return nil, nil, http.ErrNotSupported // the handler may answer in another way
 	}
-	if !x.begin() {
-		return nil, nil, http.ErrHijacked
+	if err := x.begin(); err != nil {
+		return nil, nil, err
 	}
 	return http.NewResponseController(x.w).Hijack()
 }
@@ -80,6 +84,10 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // can reports whether w, or what it wraps, is a T, as http.ResponseController looks.
 func can[T any](w http.ResponseWriter) bool {
 	for w != nil {
+		if x, ok := w.(*exchange); ok { // it has every method, whatever it wraps
+			w = x.w
+			continue
+		}
 		if _, ok := w.(T); ok {
 			return true
 		}

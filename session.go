@@ -34,26 +34,28 @@ type Session struct {
 	budget budget
 	first  callContext // of the first load, so that a read needs no allocation for it
 
-	mu       sync.Mutex   // guards what follows; never held while foreign code runs
-	token    Token        // of the record, or of the record to be; Key "" until it is needed
-	rec      store.Record // what the store held; Version 0: there is no record
-	meta     meta         // what rec says
-	exact    bool         // rec is what the store holds, to the byte
-	gone     Reason       // why the session can be written no more; "" while it can
-	ghost    string       // the key of a session that is gone
-	now      int64        // milliseconds; when the view was opened
-	pending  pending
-	flying   *pending      // what an operation is saving just now
-	landed   *store.Change // what was saved and is not in rec.Fields yet
-	editRoom [1]edit       // where the first edit goes
-	err      error         // the first thing that went wrong
-	fatal    bool          // err makes every commit fail, not only one with edits
-	doubt    error         // a Save that may have landed
-	resend   bool          // the client's token needs another form
-	late     bool          // the response has begun
-	finished bool          // the handler has returned
-	out      Ticket        // for Manager.Commit
-	presents bool          // the client carries a token, good or bad
+	mu        sync.Mutex   // guards what follows; never held while foreign code runs
+	token     Token        // of the record, or of the record to be; Key "" until it is needed
+	rec       store.Record // what the store held; Version 0: there is no record
+	meta      meta         // what rec says
+	exact     bool         // rec is what the store holds, to the byte
+	gone      Reason       // why the session can be written no more; "" while it can
+	begun     int          // how often a new session took the place of one
+	ghost     string       // the key of a session that is gone
+	now       int64        // milliseconds; when the view was opened
+	pending   pending
+	flying    *pending      // what an operation is saving just now
+	landed    *store.Change // what was saved and is not in rec.Fields yet
+	editRoom  [1]edit       // where the first edit goes
+	roomTaken bool
+	err       error  // the first thing that went wrong
+	fatal     bool   // err makes every commit fail, not only one with edits
+	doubt     error  // a Save that may have landed
+	resend    bool   // the client's token needs another form
+	late      bool   // the response has begun
+	finished  bool   // the handler has returned
+	out       Ticket // for Manager.Commit
+	presents  bool   // the client carries a token, good or bad
 }
 
 // stored reports whether there is a record. The caller holds mu.
@@ -86,8 +88,10 @@ func (s *Session) edit(e edit) {
 	s.want(e.name, func(p *pending) { p.add(e) })
 }
 
-// editIf adds a guarded edit if the field still holds what the edit was computed from.
+// editIf adds a guarded edit, and reports false when the field does not hold any more what
+// the edit was computed from. An edit that comes too late for any answer counts as made.
 func (s *Session) editIf(e edit) (ok bool) {
+	ok = true
 	s.want(e.name, func(p *pending) {
 		text, present := s.look(e.name)
 		if ok = present == e.oldPresent && text == e.old; ok && (present != e.present || text != e.value) {
@@ -102,8 +106,8 @@ func (s *Session) editIf(e edit) (ok bool) {
 func (s *Session) want(name string, add func(*pending)) {
 	s.mu.Lock()
 	if !s.finished {
-		if s.pending.edits == nil && s.flying == nil {
-			s.pending.edits = s.editRoom[:0]
+		if !s.roomTaken {
+			s.pending.edits, s.roomTaken = s.editRoom[:0], true
 		}
 		add(&s.pending)
 		s.mu.Unlock()
@@ -338,9 +342,12 @@ func (s *Session) SetPersistent(persistent bool) {
 }
 
 // SetIdleTimeout gives this session an idle timeout of its own, of at least a
-// millisecond, or [NoTimeout]. Another value sets [Session.Err].
+// millisecond, or [NoTimeout]; 0 gives it back that of the Config. Another value sets
+// [Session.Err].
 func (s *Session) SetIdleTimeout(d time.Duration) {
 	switch {
+	case d == 0:
+		s.setLimits(limitEdits{idle: backToConfig})
 	case d < time.Millisecond:
 		s.fail(fmt.Errorf("cloakroom: SetIdleTimeout(%v): give at least 1ms, or NoTimeout", d), true)
 	case d == s.IdleTimeout():
@@ -352,9 +359,12 @@ func (s *Session) SetIdleTimeout(d time.Duration) {
 }
 
 // SetLifetime gives this session a lifetime of its own, of at least a millisecond,
-// counted from its beginning or its last sign-in. Another value sets [Session.Err].
+// counted from its beginning or its last sign-in; 0 gives it back that of the Config.
+// Another value sets [Session.Err].
 func (s *Session) SetLifetime(d time.Duration) {
 	switch {
+	case d == 0:
+		s.setLimits(limitEdits{lifetime: backToConfig})
 	case d < time.Millisecond || d == NoTimeout:
 		s.fail(fmt.Errorf("cloakroom: SetLifetime(%v): give at least 1ms; a session must end some day", d), true)
 	case d != s.Lifetime():
@@ -363,7 +373,7 @@ func (s *Session) SetLifetime(d time.Duration) {
 }
 
 func (s *Session) setLimits(e limitEdits) {
-	s.want("(limits)", func(p *pending) { p.limits = limitEdits(e.applyTo(limits(p.limits))) })
+	s.want("(limits)", func(p *pending) { p.limits.merge(e) })
 }
 
 // Renew gives the session a new secret and keeps its ID and everything in it: call it
@@ -398,7 +408,7 @@ func (s *Session) freshSecret(doing string) (Token, bool) {
 // SignIn makes owner, an identifier of 1 to 256 bytes of UTF-8 without NUL, the user of
 // the session. The session gets a new secret and its lifetime starts again; its fields
 // stay, except when it belonged to another owner: then that session ends and an empty
-// one begins. Requests that began before cannot write into the session any more. A
+// one begins, without what this request did before, so call SignIn first. Requests that began before cannot write into the session any more. A
 // SignIn is never dropped: when another request signed in or out first, a new session
 // begins with what this request has set. A bad owner sets [Session.Err].
 func (s *Session) SignIn(owner string) {
@@ -419,6 +429,8 @@ func (s *Session) SignIn(owner string) {
 			}
 			*p = pending{replaces: replaces}
 			s.forget()
+			s.flying = nil // it belongs to the session that ends,
+			s.begun++      // and what comes of it does too
 		}
 		if s.token.Key == "" {
 			s.token = fresh

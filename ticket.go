@@ -1,7 +1,5 @@
 package cloakroom
 
-import "context"
-
 // ticket returns what the client of a stored session is to carry.
 func (s *Session) ticket() Ticket {
 	s.mu.Lock()
@@ -14,25 +12,19 @@ func (s *Session) ticket() Ticket {
 	return t
 }
 
-// send hands the client its ticket, or keeps it for Manager.Commit.
-func (s *Session) send() error {
-	if err := s.deliver(s.ticket()); err != nil {
-		return err
-	}
+// send hands the client its ticket.
+func (s *Session) send() {
+	s.deliver(s.ticket())
 	s.mu.Lock()
 	s.resend, s.presents = false, true
 	s.mu.Unlock()
-	return nil
 }
 
-func (s *Session) deliver(t Ticket) error {
-	if s.x == nil {
-		s.out = t
-		return nil
+// deliver gives a ticket to the response, or keeps it for Manager.Commit.
+func (s *Session) deliver(t Ticket) {
+	if s.x != nil {
+		s.x.owe(t)
+		return
 	}
-	if m := s.m; m.cookie != nil && m.cookie.secure && !t.Clear && plainHTTP(&s.x.req) {
-		m.warn(context.WithoutCancel(s.ctx), "a Secure session cookie was sent over plain HTTP, and browsers will drop it",
-			"serve HTTPS, have the proxy send X-Forwarded-Proto, or set Config.Insecure on a development machine")
-	}
-	return s.m.cfg.Transport.Send(s.x.w, &s.x.req, t)
+	s.out = t
 }

@@ -23,13 +23,14 @@ type Transport interface {
 
 // Ticket is what a commit has for the client.
 type Ticket struct {
-	// Token is what the client is to carry.
+	// Token is what the client is to carry, also when Send is false because it does so
+	// already. It is "" while there is no stored session.
 	Token string
 	// Expires is when the client may throw it away; zero means at the end of its own
 	// session, as browsers have it. The server decides by its own times anyway.
 	Expires time.Time
 	// Send: the client does not have the Token yet, or has it with another Expires.
 	Send bool
-	// Clear: the client is to forget its token. Token is "".
+	// Clear: the client is to forget its token.
 	Clear bool
 }

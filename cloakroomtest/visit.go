@@ -21,10 +21,11 @@ func visit(m *cloakroom.Manager, r *http.Request, f func(context.Context, *cloak
 			_ = recover()
 		}
 	}()
-	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	m.Handler(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		var s *cloakroom.Session
 		if s, err = m.Load(r.Context()); err == nil {
 			err = f(r.Context(), s)
+			_ = out.Header() // a handler that looks finds what a Save has set
 		}
 		visited = true
 		panic(http.ErrAbortHandler) // the manager commits nothing when a handler panics
