@@ -5,7 +5,7 @@
 //	go run . -cases read,write -peers cloakroom,scs -rounds 3
 //	go run . -check                     exit 1 when a figure misses its bar, and say by how much
 //	go run . -memory                    a million sessions: bytes, collector, stalls
-//	go test -run - -bench cloakroom/write -benchmem -memprofile mem.out
+//	go test -run - -bench Peers/cloakroom/write -cpuprofile cpu.out
 //
 // # Peers
 //

@@ -32,6 +32,8 @@ func main() {
 		exit(fmt.Errorf("only flags are taken, no arguments: %q", flag.Args()))
 	case *rounds < 1 || *slice <= 0:
 		exit(errors.New("-rounds and -time must be positive"))
+	case *memory && *caseList+*peerList != "":
+		exit(errors.New("-memory has cases and peers of its own: leave -cases and -peers out"))
 	}
 	fmt.Printf("%s %s/%s, GOMAXPROCS %d, rounds: %d\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), *rounds)
 	var bars []bar
