@@ -62,10 +62,13 @@ func (s *Session) putBack() {
 // commit saves what is pending, and hands the client its ticket. It returns ErrEnded when
 // the session is gone and edits were dropped for it. The caller holds op.
 func (s *Session) commit(ctx context.Context) error {
-	if s.doubt != nil { // written under op only
-		return s.doubt
+	s.mu.Lock()
+	doubt, gone := s.doubt, s.gone != "" && !s.pending.signIn
+	s.mu.Unlock()
+	if doubt != nil {
+		return doubt
 	}
-	if due, err := s.due(); !due {
+	if due, err := s.due(); !due && !gone {
 		return err
 	}
 	return s.carry(ctx)
@@ -84,6 +87,13 @@ func (s *Session) due() (bool, error) {
 	}
 	touch := s.stored() && s.m.touchDue(&s.meta, s.m.now())
 	return edited || touch || s.resend && !s.late, nil
+}
+
+// owesToken reports whether the client's token needs another form and can get it.
+func (s *Session) owesToken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.resend && !s.late
 }
 
 // carry is a commit that has something to do.
@@ -140,7 +150,7 @@ func (op *operation) update() error {
 		}
 		if !something {
 			op.finish(op.rec.Version)
-			if op.s.resend && !op.s.late {
+			if op.s.owesToken() {
 				op.s.send()
 			}
 			return nil
@@ -389,7 +399,7 @@ func (op *operation) updated(version uint64) error {
 	if want.secret != "" {
 		op.token.Secret = want.secret
 	}
-	ticket := s.resend && !s.late || want.renew || want.signIn || want.limits.lifetime != 0 || want.limits.persistent != unset
+	ticket := s.owesToken() || want.renew || want.signIn || want.limits.lifetime != 0 || want.limits.persistent != unset
 	op.finish(version)
 	if want.signIn {
 		op.m.observe(op.ctx, SignedIn{ID: op.token.Key, Owner: want.owner})

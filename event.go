@@ -61,8 +61,8 @@ type Outage struct {
 	Err error
 }
 
-// Warning: something is set up in a way that will hurt. Each kind is reported once by
-// a manager.
+// Warning: a mistake of the program. What is wrong with how something is set up is
+// reported once by a manager, and what is wrong with a request each time.
 type Warning struct{ Problem, Remedy string }
 
 func (Created) event()  {}

@@ -12,7 +12,9 @@ import (
 // [Manager.Load]. A request that nobody loads a session for costs one allocation, and no
 // store call, cookie or header. What was edited is saved before the first byte of the
 // response; when that fails, Config.OnError answers, and the handler's own output is
-// discarded with an error from its Write. A panic that leaves next saves nothing. Handlers
+// discarded with an error from its Write; when next gives up over that error by panicking
+// with http.ErrAbortHandler, the answer still stands. A panic that leaves next otherwise
+// saves nothing. Handlers
 // of several managers may be nested; a second one of the same manager does nothing.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return &middleware{m, next}

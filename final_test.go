@@ -215,3 +215,17 @@ func TestASignInSurvivesAReloadThatFindsTheSessionEnded(t *testing.T) {
 		t.Errorf("cookie %q", after)
 	}
 }
+
+func TestSaveSaysEveryTimeThatTheSessionHasEnded(t *testing.T) {
+	r := newRig(t, nil)
+	cookie := r.fresh()
+	r.with(func(s *cloakroom.Session) {
+		r.with(destroy(t), cookie)
+		visits.Set(s, 1)
+		for range 3 {
+			if err := s.Save(context.Background()); !errors.Is(err, cloakroom.ErrEnded) {
+				t.Errorf("%v", err)
+			}
+		}
+	}, cookie)
+}

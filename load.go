@@ -84,15 +84,20 @@ func (s *Session) load(ctx context.Context, call *callContext, least time.Durati
 }
 
 // storeError wraps an error of the store with what was being done. What is not one of
-// the contract's errors is an outage, except when the client has left.
+// the contract's errors is an outage, except when it is ctx, that of the request, that
+// has ended: the store has done nothing wrong.
 func (m *Manager) storeError(ctx context.Context, op string, err error) error {
 	for _, answer := range []error{store.ErrNotFound, store.ErrExists, store.ErrConflict, store.ErrMalformed} {
 		if errors.Is(err, answer) {
 			return fmt.Errorf("cloakroom: %s: %w", op, err)
 		}
 	}
-	if errors.Is(ctx.Err(), context.Canceled) && errors.Is(err, context.Canceled) {
+	switch ended := ctx.Err(); {
+	case ended == nil || !errors.Is(err, ended):
+	case errors.Is(ended, context.Canceled): // the client has left
 		return fmt.Errorf("cloakroom: %s: %w", op, err)
+	default: // no time was left
+		return fmt.Errorf("%w: %s: %w", ErrUnavailable, op, err)
 	}
 	m.observe(ctx, Outage{Op: op, Err: err})
 	return fmt.Errorf("%w: %s: %w", ErrUnavailable, op, err)
