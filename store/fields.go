@@ -1,13 +1,11 @@
 package store
 
 import (
-	"encoding/binary"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
-	"unsafe"
 )
 
 // maxName bounds names of fields and owners, in bytes.
@@ -49,7 +47,8 @@ func NewFields(fields ...Field) (Fields, error) {
 	for _, f := range fields {
 		s.add(f.Name, f.Value)
 	}
-	b := s.builder()
+	var b builder
+	b.begin(s)
 	for _, f := range fields {
 		b.name(f.Name, f.Value)
 	}
@@ -118,18 +117,71 @@ func (f Fields) With(set Fields, unset ...string) Fields {
 	if f.data == "" {
 		return set
 	}
-	var s sizer
-	for m := f.merge(set); m.next(unset); {
-		s.add(m.name, m.value)
+	var room [8]splice
+	splices := room[:0]
+	old, added := f.cursor(), set.cursor()
+	begin := old
+	adding := added.next()
+	for adding || len(unset) > 0 {
+		before := old
+		more := old.next()
+		for adding && (!more || added.name < old.name) {
+			splices = append(splices, newSplice(&before, &before, added.name, added.value()))
+			adding = added.next()
+		}
+		if !more {
+			break
+		}
+		if adding && added.name == old.name {
+			splices = append(splices, newSplice(&before, &old, added.name, added.value()))
+			adding = added.next()
+		} else if slices.Contains(unset, old.name) {
+			splices = append(splices, newSplice(&before, &old, "", ""))
+		}
 	}
-	b := s.builder()
-	for m := f.merge(set); m.next(unset); {
-		b.name(m.name, m.value)
+
+	size := sizer{f.Len(), begin.end - begin.at, len(f.data) - begin.valueEnd}
+	for _, s := range splices {
+		if s.tableFrom != s.tableTo {
+			size.count--
+			size.table -= s.tableTo - s.tableFrom
+			size.values -= s.valueTo - s.valueFrom
+		}
+		if s.name != "" {
+			size.add(s.name, s.value)
+		}
 	}
-	for m := f.merge(set); m.next(unset); {
-		b.value(m.value)
+	var b builder
+	b.begin(size)
+	last := begin.at
+	for _, s := range splices {
+		b.text.WriteString(f.data[last:s.tableFrom])
+		if s.name != "" {
+			b.name(s.name, s.value)
+		}
+		last = s.tableTo
 	}
+	b.text.WriteString(f.data[last:begin.end])
+	last = begin.valueEnd
+	for _, s := range splices {
+		b.text.WriteString(f.data[last:s.valueFrom])
+		b.value(s.value)
+		last = s.valueTo
+	}
+	b.text.WriteString(f.data[last:])
 	return b.fields()
+}
+
+// A splice is a place in a Fields where something else comes: a field in place of another
+// one, a new field (the piece is empty), or nothing (the name is). What is between
+// splices is copied in one piece.
+type splice struct {
+	tableFrom, tableTo, valueFrom, valueTo int
+	name, value                            string
+}
+
+func newSplice(from, to *cursor, name, value string) splice {
+	return splice{from.at, to.at, from.valueEnd, to.valueEnd, name, value}
 }
 
 // Pick returns the fields of f that are named; names that f lacks are left out.
@@ -142,40 +194,6 @@ func (f Fields) Pick(names ...string) Fields {
 	}
 	out, _ := NewFields(picked...) // names of f are good names, each once
 	return out
-}
-
-// A merge walks the union of two sorted field sets.
-type merge struct {
-	old, set     cursor
-	oldOK, setOK bool
-	name, value  string
-}
-
-func (f Fields) merge(set Fields) merge {
-	m := merge{old: f.cursor(), set: set.cursor()}
-	m.oldOK, m.setOK = m.old.next(), m.set.next()
-	return m
-}
-
-// next skips the names in unset that come from the old set. They are handed in each
-// time because a caller's list kept in m would have to live on the heap.
-func (m *merge) next(unset []string) bool {
-	for m.oldOK || m.setOK {
-		if m.setOK && (!m.oldOK || m.set.name <= m.old.name) {
-			m.name, m.value = m.set.name, m.set.value()
-			if m.oldOK && m.old.name == m.set.name {
-				m.oldOK = m.old.next()
-			}
-			m.setOK = m.set.next()
-			return true
-		}
-		m.name, m.value = m.old.name, m.old.value()
-		m.oldOK = m.old.next()
-		if !slices.Contains(unset, m.name) {
-			return true
-		}
-	}
-	return false
 }
 
 // A cursor walks the table of a Fields.
@@ -240,30 +258,40 @@ func (s *sizer) add(name, value string) {
 	s.values += len(value)
 }
 
-func (s sizer) builder() builder {
-	if s.count == 0 {
-		return builder{}
-	}
-	b := builder{make([]byte, 0, uvarintLen(s.count)+uvarintLen(s.table)+s.table+s.values)}
-	b.buf = binary.AppendUvarint(b.buf, uint64(s.count))
-	b.buf = binary.AppendUvarint(b.buf, uint64(s.table))
-	return b
+// A builder makes the Fields that were measured, in one allocation.
+type builder struct {
+	text  strings.Builder
+	empty bool
 }
 
-type builder struct{ buf []byte }
+func (b *builder) begin(s sizer) {
+	b.empty = s.count == 0
+	if b.empty {
+		return
+	}
+	b.text.Grow(uvarintLen(s.count) + uvarintLen(s.table) + s.table + s.values)
+	b.uvarint(s.count)
+	b.uvarint(s.table)
+}
+
+func (b *builder) uvarint(n int) {
+	for ; n >= 0x80; n >>= 7 {
+		b.text.WriteByte(byte(n) | 0x80)
+	}
+	b.text.WriteByte(byte(n))
+}
 
 func (b *builder) name(name, value string) {
-	b.buf = binary.AppendUvarint(b.buf, uint64(len(name)))
-	b.buf = append(b.buf, name...)
-	b.buf = binary.AppendUvarint(b.buf, uint64(len(value)))
+	b.uvarint(len(name))
+	b.text.WriteString(name)
+	b.uvarint(len(value))
 }
 
-func (b *builder) value(value string) { b.buf = append(b.buf, value...) }
+func (b *builder) value(value string) { b.text.WriteString(value) }
 
-// fields hands the bytes over: the builder must not be used again.
 func (b *builder) fields() Fields {
-	if len(b.buf) == 0 {
+	if b.empty {
 		return Fields{}
 	}
-	return Fields{data: unsafe.String(unsafe.SliceData(b.buf), len(b.buf))}
+	return Fields{data: b.text.String()}
 }
