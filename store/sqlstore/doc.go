@@ -38,13 +38,14 @@
 //
 // # What a crash costs
 //
-// Nothing that was acknowledged is lost when the process dies, whatever the settings.
-// When the machine dies, it depends on PRAGMA synchronous, which is set per connection
-// and therefore in the data source name:
+// Nothing that was acknowledged is lost when the process dies, whatever the settings, and
+// the file is consistent. When the machine dies, it depends on PRAGMA synchronous, which is
+// set per connection and therefore in the data source name:
 //
-//   - FULL: nothing. Every commit is on the disk before its Save returns.
-//   - NORMAL: the commits since the last checkpoint may be gone, which includes
-//     sign-outs. The file stays consistent. There is no wait for the disk.
+//   - FULL, SQLite's default: nothing. Every change is on the disk before its Save or
+//     Delete returns.
+//   - NORMAL: the changes since the last checkpoint may be gone, sign-outs among them. The
+//     file is consistent. Only checkpoints wait for the disk.
 //
 // # How it writes
 //

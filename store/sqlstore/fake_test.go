@@ -24,8 +24,8 @@ type fakeDB struct {
 	writer *fakeConn // holds the lock
 	log    []string  // what was done, in order
 
-	// before is called before each step: "begin", "commit", "rollback", or the name of a
-	// statement with its key. An error takes the place of the step.
+	// before is called before each step: "begin", "commit", "rollback", "close", or the
+	// name of a statement with its key. An error takes the place of the step.
 	before func(step, key string) error
 }
 
@@ -94,7 +94,7 @@ type fakeConn struct {
 	undo map[string]fakeRow // the rows at the begin of the transaction
 }
 
-func (c *fakeConn) Close() error              { return nil }
+func (c *fakeConn) Close() error              { return c.db.step("close", "") }
 func (c *fakeConn) Begin() (driver.Tx, error) { return nil, errors.New("not used") }
 
 func (c *fakeConn) Prepare(text string) (driver.Stmt, error) {
@@ -141,8 +141,8 @@ type fakeStmt struct {
 	name string
 }
 
-func (s *fakeStmt) Close() error  { return nil }
-func (s *fakeStmt) NumInput() int { return -1 }
+func (s *fakeStmt) Close() error                               { return nil }
+func (s *fakeStmt) NumInput() int                              { return -1 }
 func (s *fakeStmt) Exec([]driver.Value) (driver.Result, error) { return nil, errors.New("not used") }
 
 func (s *fakeStmt) Query([]driver.Value) (driver.Rows, error) { return nil, errors.New("not used") }

@@ -488,6 +488,61 @@ func TestATransactionLivesUntilTheLastDeadlineOfItsWriters(t *testing.T) {
 	})
 }
 
+// database/sql would roll back, and close a connection that may be a whole database.
+func TestTheEndOfAContextDoesNotCutATransactionShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, fake, stop := newFake(t)
+		defer stop()
+		gate := make(chan struct{})
+		fake.before = func(step, _ string) error {
+			if step == "insert" {
+				<-gate
+			}
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		c := start(ctx, s, "k", creation(t))
+		<-c.done
+		if !errors.Is(c.err, context.DeadlineExceeded) || c.after != time.Second {
+			t.Errorf("%v after %v", c.err, c.after)
+		}
+		synctest.Wait()
+		close(gate)
+		synctest.Wait()
+		if _, stored := fake.row("k"); !stored || fake.count("rollback") != 0 || fake.count("close") != 0 {
+			t.Errorf("stored %v, steps %q", stored, fake.log)
+		}
+	})
+}
+
+// Without a deadline a writer that gets no connection gives up as well.
+func TestPatienceEndsAlsoWithoutAConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, fake, stop := newFake(t)
+		defer stop()
+		s.db.SetMaxOpenConns(1)
+		if _, err := s.Save(t.Context(), "k", creation(t)); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := s.db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := start(t.Context(), s, "k", store.Change{})
+		<-c.done
+		if c.err == nil || isAnswer(c.err) || c.after != patience || fake.count("begin") != 1 {
+			t.Errorf("%v after %v", c.err, c.after)
+		}
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Save(t.Context(), "k", store.Change{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestNoGoroutineIsLeftWhenNothingWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _, stop := newFake(t)
@@ -514,7 +569,10 @@ func TestAnErrorAfterTheEndOfTheContextSaysSo(t *testing.T) {
 		defer stop()
 		ctx, cancel := context.WithCancel(t.Context())
 		interrupted := errors.New("interrupted (9)")
-		fake.before = func(string, string) error {
+		fake.before = func(step, _ string) error {
+			if step != "load" {
+				return nil
+			}
 			cancel()
 			return interrupted
 		}
@@ -579,6 +637,27 @@ func TestASaveWithAFreshBaseReadsNothing(t *testing.T) {
 		}
 		if row, _ := fake.row("k"); fake.count("read") != 1 || row.fields != `{"a":2,"b":3}` {
 			t.Errorf("stale: %d reads, %+v", fake.count("read"), row)
+		}
+	})
+}
+
+// A Base is as dead as the record that it is a copy of.
+func TestABaseThatHasExpiredRevivesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, fake, stop := newFake(t)
+		defer stop()
+		if _, err := s.Save(t.Context(), "k", creation(t)); err != nil {
+			t.Fatal(err)
+		}
+		base, err := s.Load(t.Context(), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		before, _ := fake.row("k")
+		_, err = s.Save(t.Context(), "k", store.Change{Base: &base, ExpiresAt: time.Now().Add(time.Hour)})
+		if after, _ := fake.row("k"); !errors.Is(err, store.ErrNotFound) || after != before {
+			t.Errorf("%v; the row was %+v and is %+v", err, before, after)
 		}
 	})
 }

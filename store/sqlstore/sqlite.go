@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// SQLite is the [Dialect] of SQLite 3.24 or later, in a file on a local disk or in
-// memory.
+// SQLite is the [Dialect] of SQLite, in a file on a local disk or in memory. The package
+// comment has the setup.
 func SQLite() Dialect {
 	return Dialect{
 		statements: sqliteStatements,

@@ -24,20 +24,27 @@ func (s *Store) patiently(ctx context.Context, try func() error) error {
 	if err == nil || !s.dialect.busy(err) {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	busy := err
+	end, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		// Jitter, so that those who wait do not all come back at once.
 		timer := time.NewTimer(pause/2 + rand.N(pause/2))
 		select {
-		case <-ctx.Done():
+		case <-end.Done():
 			timer.Stop()
-			return fmt.Errorf("somebody else holds the lock for too long: %w", err)
+			return fmt.Errorf("somebody else holds the lock for too long: %w", busy)
 		case <-timer.C:
 		}
-		if err = try(); err == nil || !s.dialect.busy(err) {
+		err := try()
+		switch {
+		case err == nil:
+			return nil
+		case s.dialect.busy(err):
+			busy = err
+		case ctx.Err() == nil:
 			return err
-		}
+		} // else: ctx has ended, and busy says why
 	}
 }
 
