@@ -7,51 +7,68 @@ import (
 )
 
 // A callContext bounds one store call, or a few that belong together. It does what
-// context.WithDeadline does, but makes the timer and its channel only for a store that
-// asks for them: one that answers from memory never does.
+// context.WithTimeout does, but looks at the clock and makes a timer only for a store
+// that asks for its deadline or its channel: one that answers from memory never does.
 type callContext struct {
 	context.Context // the request's, or one that outlives it
-	deadline        time.Time
+	left            time.Duration
 
-	mu     sync.Mutex
-	timed  context.Context // nil until Done is called
-	cancel context.CancelFunc
+	mu       sync.Mutex
+	began    time.Time // zero until the store asks
+	deadline time.Time
+	timed    context.Context // nil until Done is called
+	cancel   context.CancelFunc
 }
 
-func (c *callContext) Deadline() (time.Time, bool) { return c.deadline, true }
+// start begins the time that is left, and keeps the parent's deadline. The caller holds
+// mu.
+func (c *callContext) start() time.Time {
+	if c.began.IsZero() {
+		c.began = time.Now()
+		c.deadline = c.began.Add(c.left)
+		if d, ok := c.Context.Deadline(); ok && d.Before(c.deadline) {
+			c.deadline = d
+		}
+	}
+	return c.deadline
+}
+
+func (c *callContext) Deadline() (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.start(), true
+}
 
 func (c *callContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.timed == nil {
-		c.timed, c.cancel = context.WithDeadline(c.Context, c.deadline)
+		c.timed, c.cancel = context.WithDeadline(c.Context, c.start())
 	}
 	return c.timed.Done()
 }
 
 func (c *callContext) Err() error {
 	c.mu.Lock()
-	timed := c.timed
-	c.mu.Unlock()
-	if timed != nil {
-		return timed.Err()
+	defer c.mu.Unlock()
+	if c.timed != nil {
+		return c.timed.Err()
 	}
-	if err := c.Context.Err(); err != nil {
-		return err
-	}
-	if !time.Now().Before(c.deadline) {
-		return context.DeadlineExceeded
-	}
-	return nil
+	return c.Context.Err()
 }
 
-// end frees the timer. The context must not be used any more.
-func (c *callContext) end() {
+// end frees the timer, and returns how long the store took if it may have waited. The
+// context must not be used any more.
+func (c *callContext) end() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.cancel != nil {
 		c.cancel()
 	}
+	if c.began.IsZero() {
+		return 0
+	}
+	return time.Since(c.began)
 }
 
 // A budget is the time that the store calls of one request may take together.
@@ -62,14 +79,9 @@ type budget struct {
 // spend calls f with a context that ends when parent does and when the budget is used
 // up, but leaves it least even then.
 func (b *budget) spend(c *callContext, parent context.Context, least time.Duration, f func(context.Context) error) error {
-	start := time.Now()
-	c.Context, c.deadline = parent, start.Add(max(b.total-b.used, least))
-	if d, ok := parent.Deadline(); ok && d.Before(c.deadline) {
-		c.deadline = d
-	}
+	c.Context, c.left = parent, max(b.total-b.used, least)
 	err := f(c)
-	c.end()
-	b.used += time.Since(start)
+	b.used += c.end()
 	return err
 }
 

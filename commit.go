@@ -15,7 +15,8 @@ import (
 // budget is used up: not knowing could lock the client out.
 const settleTime = 250 * time.Millisecond
 
-// An operation saves what was pending when it began. The session's op lock is held.
+// An operation collects what is pending, and then saves it. While it does, the session's
+// op lock is held.
 type operation struct {
 	s    *Session
 	m    *Manager
@@ -36,15 +37,21 @@ type operation struct {
 	// Room, so that a commit without conflict allocates once for all of this.
 	call   callContext
 	called bool
-	conds  [5]store.Condition
-	fields [6]store.Field
+	edits  [1]edit
+	conds  [3]store.Condition
+	fields [3]store.Field
 }
 
 // newOperation takes what is pending. The caller holds op and mu.
 func (s *Session) newOperation(ctx context.Context) *operation {
 	s.fold()
-	op := &operation{s: s, m: s.m, ctx: ctx, want: s.pending, rec: s.rec, meta: s.meta, exact: s.exact, token: s.token, begun: s.begun}
-	s.pending, s.flying = pending{}, &op.want
+	op := s.draft
+	if op == nil {
+		op = new(operation)
+	}
+	op.s, op.m, op.ctx = s, s.m, ctx
+	op.rec, op.meta, op.exact, op.token, op.begun = s.rec, s.meta, s.exact, s.token, s.begun
+	s.draft, s.flying = nil, &op.want
 	return op
 }
 
@@ -54,16 +61,19 @@ func (s *Session) putBack() {
 	if s.flying == nil {
 		return
 	}
-	later := s.pending
-	s.pending, s.flying = *s.flying, nil
-	s.pending.merge(&later)
+	again := &operation{want: *s.flying}
+	if later := s.pending(); later != nil {
+		again.want.merge(later)
+	}
+	s.draft, s.flying = again, nil
 }
 
 // commit saves what is pending, and hands the client its ticket. It returns ErrEnded when
 // the session is gone and edits were dropped for it. The caller holds op.
 func (s *Session) commit(ctx context.Context) error {
 	s.mu.Lock()
-	doubt, gone := s.doubt, s.gone != "" && !s.pending.signIn
+	p := s.pending()
+	doubt, gone := s.doubt, s.gone != "" && (p == nil || !p.signIn)
 	s.mu.Unlock()
 	if doubt != nil {
 		return doubt
@@ -78,7 +88,8 @@ func (s *Session) commit(ctx context.Context) error {
 func (s *Session) due() (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	edited := !s.pending.empty()
+	p := s.pending()
+	edited := p != nil && !p.empty()
 	switch {
 	case s.fatal, s.err != nil && edited:
 		return false, s.err
@@ -99,9 +110,8 @@ func (s *Session) owesToken() bool {
 // carry is a commit that has something to do.
 func (s *Session) carry(ctx context.Context) error {
 	s.mu.Lock()
-	if s.gone != "" && !s.pending.signIn {
-		dropped, reason := s.pending, s.gone
-		s.pending = pending{}
+	if p := s.pending(); s.gone != "" && (p == nil || !p.signIn) {
+		dropped, reason := s.takePending(), s.gone
 		s.mu.Unlock()
 		s.drop(ctx, &dropped, reason)
 		return ErrEnded
@@ -137,7 +147,10 @@ func (s *Session) carry(ctx context.Context) error {
 // needsTicket reports whether saving what is pending gives the client a new ticket. The
 // caller holds mu.
 func (s *Session) needsTicket() bool {
-	p := &s.pending
+	p := s.pending()
+	if p == nil {
+		return false
+	}
 	return !s.stored() || p.renew || p.signIn || p.limits.lifetime != 0 || p.limits.persistent != unset
 }
 
@@ -220,7 +233,7 @@ func (op *operation) reload(least time.Duration) error {
 	if meta.epoch != op.meta.epoch {
 		return errEpoch
 	}
-	if op.want.renew && !op.want.signIn && meta.rawSecret != op.meta.rawSecret {
+	if op.want.renew && !op.want.signIn && meta.secret != op.meta.secret {
 		if !op.ours(&meta) {
 			s.mu.Lock()
 			op.want.renew, op.want.secret = false, ""
@@ -255,8 +268,7 @@ func (op *operation) rebase(fields store.Fields) error {
 
 // ours reports whether the record's secret is the one that this operation writes.
 func (op *operation) ours(h *meta) bool {
-	hash := hashSecret(op.want.secret)
-	return op.want.secret != "" && secretMatches(&hash, h.secret)
+	return op.want.secret != "" && h.opensWith(op.want.secret)
 }
 
 var errEpoch = errors.New("cloakroom: another request signed in")
@@ -341,14 +353,14 @@ func (op *operation) prepare() (something bool, err error) {
 		b.set(fieldSeen, strconv.FormatInt(now, 10))
 	}
 	if want.renew || want.signIn {
-		next.setSecret(want.secret)
-		b.set(fieldSecret, next.rawSecret)
-		if op.meta.rawSecret != "" {
-			next.previous, next.previousUntil = op.meta.secret, now+previousGrace.Milliseconds()
-			b.set(fieldPrevious, formatPrevious(op.meta.rawSecret, next.previousUntil))
+		next.secret = storedSecret(want.secret)
+		b.set(fieldSecret, next.secret)
+		if op.meta.secret != "" {
+			next.previous = formatPrevious(op.meta.secret, now+previousGrace.Milliseconds())
+			b.set(fieldPrevious, next.previous)
 		}
 		if !want.signIn {
-			b.require(fieldSecret, op.meta.rawSecret, op.meta.rawSecret != "")
+			b.require(fieldSecret, op.meta.secret, op.meta.secret != "")
 		}
 	}
 	if len(b.fields) == 0 && len(b.unset) == 0 && !want.signIn {
@@ -482,8 +494,8 @@ func (op *operation) create() error {
 		b.set(fieldLimits, op.next.rawLimits)
 	}
 	if op.token.Secret != "" {
-		op.next.setSecret(op.token.Secret)
-		b.set(fieldSecret, op.next.rawSecret)
+		op.next.secret = storedSecret(op.token.Secret)
+		b.set(fieldSecret, op.next.secret)
 	}
 	set, err := b.build()
 	if err != nil {

@@ -63,13 +63,13 @@ type exchange struct {
 
 	mu       sync.Mutex // guards what follows; not held during I/O
 	session  *Session
-	began    bool   // the commit point is passed
-	canceled bool   // Fail was called
-	failure  error  // of the commit, which OnError has answered
-	ticket   Ticket // the last one of the session; zero: none
-	owed     bool   // ticket is not in the header yet
-	unsent   error  // of the Transport
-	done     bool
+	failure  error   // of the commit, which OnError has answered
+	ticket   *Ticket // the last one of the session
+	unsent   error   // of the Transport
+	owed     bool    // ticket is not in the header yet
+	began    bool    // the commit point is passed
+	canceled bool    // Fail was called
+	done     bool    // the handler has returned
 
 	values [2]string // room for header values
 }
@@ -156,7 +156,7 @@ func (x *exchange) begin() error {
 	err = s.conclude(canceled)
 	// Once more: who writes the header may have replaced what an earlier Save has set.
 	x.mu.Lock()
-	x.owed = x.ticket != Ticket{}
+	x.owed = x.ticket != nil
 	x.mu.Unlock()
 	if sent := x.hand(); err == nil {
 		err = sent
@@ -174,7 +174,7 @@ var errPanicked = errors.New("cloakroom: the session was not saved, because a fu
 // Save may run in a goroutine that http.TimeoutHandler has given up on.
 func (x *exchange) owe(t Ticket) {
 	x.mu.Lock()
-	x.ticket, x.owed = t, true
+	x.ticket, x.owed = &t, true
 	x.mu.Unlock()
 }
 
@@ -191,7 +191,7 @@ func (x *exchange) hand() error {
 		x.m.warn(context.WithoutCancel(x), "a Secure session cookie was sent over plain HTTP, and browsers will drop it",
 			"serve HTTPS, have the proxy send X-Forwarded-Proto, or set Config.Insecure on a development machine")
 	}
-	err = x.m.cfg.Transport.Send(x.w, &x.req, t)
+	err = x.m.cfg.Transport.Send(x.w, &x.req, *t)
 	x.mu.Lock()
 	x.unsent = err
 	x.mu.Unlock()
@@ -238,8 +238,7 @@ func (x *exchange) end(returned bool) {
 	defer s.op.Unlock()
 	s.mu.Lock()
 	s.finished = true
-	left := s.pending
-	s.pending = pending{}
+	left := s.takePending()
 	broken := s.err
 	s.mu.Unlock()
 	if silent {

@@ -30,7 +30,10 @@ func (s *Session) Destroy(ctx context.Context) error {
 
 func (s *Session) destroy(ctx context.Context) error {
 	s.mu.Lock()
-	keys := []string{s.ghost, s.pending.replaces}
+	keys := []string{s.ghost}
+	if p := s.pending(); p != nil {
+		keys = append(keys, p.replaces)
+	}
 	if s.stored() {
 		keys = append(keys, s.token.Key)
 	}
@@ -47,7 +50,7 @@ func (s *Session) destroy(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	s.forget()
-	s.pending, s.gone, s.ghost = pending{}, "", ""
+	s.draft, s.gone, s.ghost = nil, "", ""
 	s.err, s.fatal, s.doubt = nil, false, nil
 	s.now = s.m.now()
 	s.presents = false
@@ -69,8 +72,7 @@ func (s *Session) Reload(ctx context.Context) error {
 func (s *Session) reload(ctx context.Context) error {
 	s.mu.Lock()
 	if s.gone != "" {
-		dropped, reason := s.pending, s.gone
-		s.pending = pending{}
+		dropped, reason := s.takePending(), s.gone
 		s.mu.Unlock()
 		s.drop(ctx, &dropped, reason)
 		return ErrEnded

@@ -113,11 +113,11 @@ func (m *Manager) check(rec *store.Record, token Token, now int64) (meta, Reason
 		return meta{}, ReasonBadRecord, err.Error()
 	}
 	if token.Secret != "" || h.secret != "" {
-		hash := hashSecret(token.Secret)
-		if !secretMatches(&hash, h.secret) {
-			if now < h.previousUntil && secretMatches(&hash, h.previous) {
-				return meta{}, ReasonOldSecret, ""
-			}
+		switch {
+		case h.opensWith(token.Secret):
+		case h.openedWith(token.Secret, now):
+			return meta{}, ReasonOldSecret, ""
+		default:
 			return meta{}, ReasonBadSecret, ""
 		}
 	}

@@ -150,9 +150,10 @@ func (m *Manager) Commit(ctx context.Context, s *Session) (Ticket, error) {
 		return Ticket{}, err
 	}
 	s.budget.used = 0
-	out := s.out
-	s.out = Ticket{}
-	if !out.Send && !out.Clear && !s.IsNew() {
+	var out Ticket
+	if s.out != nil {
+		out, s.out = *s.out, nil
+	} else if !s.IsNew() {
 		out = s.ticket()
 		out.Send = false
 	}

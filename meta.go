@@ -33,10 +33,9 @@ const previousGrace = time.Minute
 type meta struct {
 	created, start, seen int64
 	epoch                string
-	secret               string // without quotes
-	previous             string // without quotes, and only the hash
-	previousUntil        int64
-	rawSecret, rawLimits string
+	secret               string // JSON: the hash in quotes
+	previous             string // JSON: a hash, and until when
+	rawLimits            string
 	limits               limits
 }
 
@@ -74,10 +73,11 @@ func parseMeta(fields store.Fields) (h meta, err error) {
 			h.limits, ok = parseLimits(value)
 			h.rawLimits = value
 		case fieldPrevious:
-			h.previous, h.previousUntil, ok = parsePrevious(value)
+			_, _, ok = parsePrevious(value)
+			h.previous = value
 		case fieldSecret:
-			h.secret, ok = parseHash(value)
-			h.rawSecret = value
+			_, ok = parseHash(value)
+			h.secret = value
 		case fieldSeen:
 			h.seen, ok = parseMillis(value)
 		case fieldStart:
@@ -110,6 +110,29 @@ func parseHash(text string) (string, bool) {
 	return text[1 : len(text)-1], true
 }
 
+// storedSecret returns what $secret holds for a secret.
+func storedSecret(secret string) string {
+	hash := hashSecret(secret)
+	return `"` + string(hash[:]) + `"`
+}
+
+// opensWith reports whether secret is that of the record.
+func (h *meta) opensWith(secret string) bool {
+	hash := hashSecret(secret)
+	stored, ok := parseHash(h.secret)
+	return ok && secretMatches(&hash, stored)
+}
+
+// openedWith reports whether secret was that of the record a moment before now.
+func (h *meta) openedWith(secret string, now int64) bool {
+	if h.previous == "" {
+		return false
+	}
+	hash := hashSecret(secret)
+	stored, until, ok := parsePrevious(h.previous)
+	return ok && now < until && secretMatches(&hash, stored)
+}
+
 // The previous hash is a JSON array: the hash, and until when.
 func parsePrevious(text string) (hash string, until int64, ok bool) {
 	inner, ok := strings.CutPrefix(text, "[")
@@ -127,8 +150,8 @@ func parsePrevious(text string) (hash string, until int64, ok bool) {
 	return hash, until, ok
 }
 
-func formatPrevious(rawSecret string, until int64) string {
-	return "[" + rawSecret + "," + strconv.FormatInt(until, 10) + "]"
+func formatPrevious(secret string, until int64) string {
+	return "[" + secret + "," + strconv.FormatInt(until, 10) + "]"
 }
 
 // storedLimits is the JSON form.
@@ -151,13 +174,6 @@ func parseLimits(text string) (limits, bool) {
 		}
 	}
 	return l, true
-}
-
-// setSecret notes the hash of a new secret.
-func (h *meta) setSecret(secret string) {
-	hash := hashSecret(secret)
-	h.rawSecret = `"` + string(hash[:]) + `"`
-	h.secret = h.rawSecret[1 : len(h.rawSecret)-1]
 }
 
 func (l limits) format() (string, error) {

@@ -34,35 +34,50 @@ type Session struct {
 	budget budget
 	first  callContext // of the first load, so that a read needs no allocation for it
 
-	mu        sync.Mutex   // guards what follows; never held while foreign code runs
-	token     Token        // of the record, or of the record to be; Key "" until it is needed
-	rec       store.Record // what the store held; Version 0: there is no record
-	meta      meta         // what rec says
-	exact     bool         // rec is what the store holds, to the byte
-	gone      Reason       // why the session can be written no more; "" while it can
-	begun     int          // how often a new session took the place of one
-	ghost     string       // the key of a session that is gone
-	now       int64        // milliseconds; when the view was opened
-	pending   pending
-	flying    *pending      // what an operation is saving just now
-	landed    *store.Change // what was saved and is not in rec.Fields yet
-	editRoom  [1]edit       // where the first edit goes
-	roomTaken bool
-	err       error  // the first thing that went wrong
-	fatal     bool   // err makes every commit fail, not only one with edits
-	doubt     error  // a Save that may have landed
-	resend    bool   // the client's token needs another form
-	late      bool   // the response has begun
-	finished  bool   // the handler has returned
-	out       Ticket // for Manager.Commit
-	presents  bool   // the client carries a token, good or bad
+	mu     sync.Mutex    // guards what follows; never held while foreign code runs
+	token  Token         // of the record, or of the record to be; Key "" until it is needed
+	rec    store.Record  // what the store held; Version 0: there is no record
+	meta   meta          // what rec says
+	gone   Reason        // why the session can be written no more; "" while it can
+	ghost  string        // the key of a session that is gone
+	now    int64         // milliseconds; when the view was opened
+	begun  int           // how often a new session took the place of one
+	draft  *operation    // holds what is pending; nil when nothing is
+	flying *pending      // what an operation is saving just now
+	landed *store.Change // what was saved and is not in rec.Fields yet
+	err    error         // the first thing that went wrong
+	doubt  error         // a Save that may have landed
+	out    *Ticket       // for Manager.Commit; nil: nothing new
+
+	exact    bool // rec is what the store holds, to the byte
+	fatal    bool // err makes every commit fail, not only one with edits
+	resend   bool // the client's token needs another form
+	presents bool // the client carries a token, good or bad
+	late     bool // the response has begun
+	finished bool // the handler has returned
 }
 
 // stored reports whether there is a record. The caller holds mu.
 func (s *Session) stored() bool { return s.rec.Version != 0 }
 
 // layers returns what may hold an edit, the topmost first.
-func (s *Session) layers() [2]*pending { return [2]*pending{&s.pending, s.flying} }
+func (s *Session) layers() [2]*pending { return [2]*pending{s.pending(), s.flying} }
+
+// pending returns what the request wants to change, or nil. The caller holds mu.
+func (s *Session) pending() *pending {
+	if s.draft == nil {
+		return nil
+	}
+	return &s.draft.want
+}
+
+// takePending returns what is pending, and forgets it. The caller holds mu.
+func (s *Session) takePending() (p pending) {
+	if s.draft != nil {
+		p, s.draft = s.draft.want, nil
+	}
+	return p
+}
 
 func (s *Session) lookup(name string) (text string, ok bool) {
 	s.mu.Lock()
@@ -106,10 +121,11 @@ func (s *Session) editIf(e edit) (ok bool) {
 func (s *Session) want(name string, add func(*pending)) {
 	s.mu.Lock()
 	if !s.finished {
-		if !s.roomTaken {
-			s.pending.edits, s.roomTaken = s.editRoom[:0], true
+		if s.draft == nil {
+			s.draft = new(operation)
+			s.draft.want.edits = s.draft.edits[:0]
 		}
-		add(&s.pending)
+		add(&s.draft.want)
 		s.mu.Unlock()
 		return
 	}
@@ -382,7 +398,8 @@ func (s *Session) setLimits(e limitEdits) {
 // session that is not stored yet has a new secret anyway.
 func (s *Session) Renew() {
 	s.mu.Lock()
-	idle := !s.stored() || s.gone != "" || s.pending.secret != ""
+	p := s.pending()
+	idle := !s.stored() || s.gone != "" || p != nil && p.secret != ""
 	s.mu.Unlock()
 	if idle {
 		return

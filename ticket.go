@@ -26,5 +26,5 @@ func (s *Session) deliver(t Ticket) {
 		s.x.owe(t)
 		return
 	}
-	s.out = t
+	s.out = &t
 }
