@@ -21,6 +21,7 @@ type operation struct {
 	s    *Session
 	m    *Manager
 	ctx  context.Context
+	now  int64   // milliseconds; of the commit
 	want pending // s.flying points here, so that the view shows it
 
 	rec   store.Record // what the store held last
@@ -49,7 +50,7 @@ func (s *Session) newOperation(ctx context.Context) *operation {
 	if op == nil {
 		op = new(operation)
 	}
-	op.s, op.m, op.ctx = s, s.m, ctx
+	op.s, op.m, op.ctx, op.now = s, s.m, ctx, s.at
 	op.rec, op.meta, op.exact, op.token, op.begun = s.rec, s.meta, s.exact, s.token, s.begun
 	s.draft, s.flying = nil, &op.want
 	return op
@@ -96,7 +97,8 @@ func (s *Session) due() (bool, error) {
 	case s.doubt != nil && edited:
 		return false, s.doubt
 	}
-	touch := s.stored() && s.m.touchDue(&s.meta, s.m.now())
+	s.at = s.m.now()
+	touch := s.stored() && s.m.touchDue(&s.meta, s.at)
 	return edited || touch || s.resend && !s.late, nil
 }
 
@@ -324,7 +326,7 @@ func (s *Session) drop(ctx context.Context, p *pending, reason Reason) {
 
 // prepare builds the edit of a stored record, and reports whether there is anything to do.
 func (op *operation) prepare() (something bool, err error) {
-	want, now := &op.want, op.m.now()
+	want, now := &op.want, op.now
 	b := changeBuilder{conds: op.conds[:0], fields: op.fields[:0]}
 	want.change(op.rec.Fields, &b)
 
@@ -483,7 +485,7 @@ func (op *operation) create() error {
 	if want.secret != "" {
 		op.token.Secret = want.secret // what Derive has promised, also under a new key
 	}
-	now := op.m.now()
+	now := op.now
 	op.next = meta{created: now, start: now, seen: now, limits: want.limits.applyTo(limits{})}
 	b.set(fieldCreated, strconv.FormatInt(now, 10))
 	if op.next.limits != (limits{}) {

@@ -232,7 +232,7 @@ func TestAllocationsPerRequest(t *testing.T) {
 			n++
 			k.Set(s, values[n%2])
 		}},
-		{"new session", false, 13, func(_ http.ResponseWriter, r *http.Request) {
+		{"new session", false, 14, func(_ http.ResponseWriter, r *http.Request) {
 			s, _ := m.Load(r.Context())
 			k.Set(s, "hello")
 		}},

@@ -41,6 +41,7 @@ type Session struct {
 	gone   Reason        // why the session can be written no more; "" while it can
 	ghost  string        // the key of a session that is gone
 	now    int64         // milliseconds; when the view was opened
+	at     int64         // milliseconds; of the last commit
 	begun  int           // how often a new session took the place of one
 	draft  *operation    // holds what is pending; nil when nothing is
 	flying *pending      // what an operation is saving just now

@@ -293,8 +293,10 @@ func TestRunSweepsInBatchesUntilItsContextEnds(t *testing.T) {
 func TestRunTellsOfASweepThatFailsAndGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &audit{}
-		s := &sweeping{Store: newRig(t, nil).spy.Store, swept: make(chan int)}
-		s.give = func(int) (int, error) { return 0, context.DeadlineExceeded }
+		s := &sweeping{
+			Store: newRig(t, nil).spy.Store, swept: make(chan int),
+			give: func(int) (int, error) { return 0, context.DeadlineExceeded },
+		}
 		m, _ := cloakroom.New(s, &cloakroom.Config{Observer: log})
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
