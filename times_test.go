@@ -173,8 +173,7 @@ func TestTwoRequestsThatSetDifferentLimitsKeepBoth(t *testing.T) {
 func TestTimesOfASession(t *testing.T) {
 	r := newRig(t, nil)
 	start := r.clock.Now()
-	var cookie string
-	cookie = ticket(r.with(func(s *cloakroom.Session) {
+	cookie := ticket(r.with(func(s *cloakroom.Session) {
 		name.Set(s, "x")
 		if !s.CreatedAt().Equal(start) || !s.LastSeenAt().Equal(start) || !s.ExpiresAt().Equal(start.Add(24*hour)) {
 			t.Errorf("new: created %v, seen %v, expires %v", s.CreatedAt(), s.LastSeenAt(), s.ExpiresAt())

@@ -1,0 +1,100 @@
+package cloakroom_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What a library writes to a log its user cannot take back.
+func TestNoLibraryCodeLogs(t *testing.T) {
+	root := os.DirFS(".")
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if _, err := fs.Stat(root, path.Join(name, "go.mod")); name != "." && err == nil {
+				return fs.SkipDir // programs, not the library
+			}
+			if strings.HasPrefix(name, ".") && name != "." || name == "testdata" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		source, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, imported := range file.Imports {
+			if p := strings.Trim(imported.Path.Value, `"`); p == "log" || p == "log/slog" && name != "event.go" {
+				t.Errorf("%s imports %s: only the default Observer, in event.go, may log", name, p)
+			}
+		}
+		for _, word := range []string{"os.Exit(", "os.Stderr", "fmt.Print"} {
+			if strings.Contains(string(source), word) {
+				t.Errorf("%s contains %s", name, word)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A page that names a test which is not there promises what nobody shows.
+func TestPagesNameTestsThatExist(t *testing.T) {
+	tests := map[string]string{}
+	names, err := fs.Glob(os.DirFS("."), "*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	for _, name := range names {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range declared.FindAllStringSubmatch(string(source), -1) {
+			tests[m[1]] = name
+		}
+	}
+	linked := regexp.MustCompile(`\[(Test\w+)\]\(([^)]*)\)`)
+	named := regexp.MustCompile(`\bTest[A-Z]\w+`)
+	links := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+	for _, page := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/DESIGN.md", "docs/RECIPES.md", "docs/RELEASING.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, m := range linked.FindAllStringSubmatch(string(text), -1) {
+			if tests[m[1]] != m[2] {
+				t.Errorf("%s links %s to %s: it is in %q", page, m[1], m[2], tests[m[1]])
+			}
+		}
+		for _, test := range named.FindAllString(string(text), -1) {
+			if tests[test] == "" && page != "docs/RECIPES.md" {
+				t.Errorf("%s names %s, which does not exist", page, test)
+			}
+		}
+		for _, m := range links.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(path.Join(path.Dir(page), m[1])); err != nil {
+				t.Errorf("%s links to %s, which does not exist", page, m[1])
+			}
+		}
+	}
+}
