@@ -195,7 +195,7 @@ func TestTheViewShowsItsEdits(t *testing.T) {
 			t.Errorf("after Clear: %q", s.Names())
 		}
 		cart.Update(s, func(c []string) []string { return append(c, "x") })
-		s.SetRaw("raw", `{ "a" : 1 }`)
+		s.SetRaw("raw", " \n{ \"a\" : 1 }\t")
 		if text, ok := s.Raw("raw"); !ok || text != `{ "a" : 1 }` {
 			t.Errorf("Raw %q", text)
 		}

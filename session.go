@@ -198,12 +198,14 @@ func (s *Session) Raw(name string) (text string, ok bool) {
 	return s.lookup(name)
 }
 
-// SetRaw sets a field to a JSON text, which is kept to the byte. A text that is not JSON
+// SetRaw sets a field to a JSON text, which is kept to the byte but for white space
+// around it. A text that is not JSON
 // and a name that [NewKey] would refuse set [Session.Err].
 func (s *Session) SetRaw(name, text string) {
 	if !s.goodName("set", name) {
 		return
 	}
+	text = strings.Trim(text, " \t\r\n")
 	if !json.Valid([]byte(text)) {
 		s.fail(fmt.Errorf("cloakroom: set the field %q: the text is not JSON; use a Key to have a value encoded", name), true)
 		return

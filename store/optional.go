@@ -37,6 +37,7 @@ type OwnerLister interface {
 	//  2. A record of another owner, or one that has ended, is not yielded.
 	//  3. Keys that begin with "$" are skipped, and "" is nobody: it has no records.
 	//  4. An error is yielded once, with an empty key, and ends the walk.
+	//  5. No lock is held while the caller's code runs: it may delete what it is given.
 	ListOwner(ctx context.Context, owner string) iter.Seq2[string, error]
 }
 

@@ -97,7 +97,7 @@ type Change struct {
 	Create bool
 	// If holds the conditions; all must hold.
 	If []Condition
-	// Base is what the caller last loaded. It lets stores that compare and swap skip
+	// Base is what the caller last loaded from the same key. It lets stores that compare and swap skip
 	// a read; it is a hint, never a condition.
 	Base *Record
 	// Unset names fields to remove; a missing one is no error.
@@ -115,7 +115,7 @@ type Field struct {
 	// Name is 1 to 256 bytes of valid UTF-8. Names that begin with "$" belong to the
 	// session manager.
 	Name string
-	// Value is JSON text (RFC 8259), kept to the byte.
+	// Value is JSON text (RFC 8259) without white space around it, kept to the byte.
 	Value string
 }
 

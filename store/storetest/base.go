@@ -55,6 +55,21 @@ var baseChecks = []check{
 			t.baseIsAHint(key, base, "that of a record that was "+how)
 		}
 	}},
+	{"Save 7", "expired-by-itself", func(t *trial) {
+		// Its version is that of Base to the end, and still it is gone.
+		key, end := t.key(), time.Now().Add(200*time.Millisecond).Truncate(time.Millisecond)
+		base := store.Record{Fields: fields("a", "1"), ExpiresAt: end}
+		var err error
+		base.Version, err = t.store.Save(t.ctx, key, store.Change{Create: true, Set: base.Fields, ExpiresAt: end})
+		if err != nil {
+			t.require(failed(err, "Create of a record that expires in a moment"))
+		}
+		t.awaitEnd(key, end)
+		base.ExpiresAt = later() // as if it had been loaded from a clock that is behind
+		_, err = t.store.Save(t.ctx, key, store.Change{Base: &base, Set: fields("a", "2"), ExpiresAt: later()})
+		t.answer(err, store.ErrNotFound, "Save with the last version for a Base, after the record had expired by itself")
+		t.gone(key, "after that Save")
+	}},
 	{"Save 7", "create", func(t *trial) {
 		base := t.load(t.create("other", "a", "8", "foreign", "8"))
 		key := t.key()

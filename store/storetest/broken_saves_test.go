@@ -343,6 +343,10 @@ var brokenBases = []broken{
 		}
 		return store.Apply(rec, live, c)
 	}), []string{"Save-7-foreign"}},
+	{"takes a Base of the same version for life", editing(func(rec store.Record, live bool, c store.Change) (store.Record, error) {
+		live = live || c.Base != nil && !c.Create && rec.Version != 0 && c.Base.Version == rec.Version
+		return store.Apply(rec, live, c)
+	}), []string{"Save-7-expired-by-itself"}},
 	{"creates from Base", result(func(_ store.Record, c store.Change, after *store.Record) {
 		if c.Create && c.Base != nil {
 			after.Fields = c.Base.Fields.With(c.Set)

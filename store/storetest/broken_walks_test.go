@@ -172,7 +172,7 @@ var brokenWalks = []broken{
 		a.listOwner = func(ctx context.Context, owner string) seq {
 			return locked(ctx, func(rec store.Record) bool { return owner != "" && rec.Owner == owner })
 		}
-	}), []string{"List-3-no-lock", "Store-1-calls-inside-ListOwner"}},
+	}), []string{"List-3-no-lock", "ListOwner-5-calls-inside"}},
 	{"keeps its lock when a walk is given up", listing(func(m *mapStore, _ context.Context, walk seq) seq {
 		return func(yield func(string, error) bool) {
 			for key, err := range walk {

@@ -45,6 +45,7 @@ var contract = map[string]string{
 	"ListOwner 2": "A record of another owner, or one that has ended, is not yielded.",
 	"ListOwner 3": `Keys that begin with "$" are skipped, and "" is nobody: it has no records.`,
 	"ListOwner 4": "An error is yielded once, with an empty key, and ends the walk.",
+	"ListOwner 5": "No lock is held while the caller's code runs: it may delete what it is given.",
 
 	"Sweep":   "Sweep removes at most limit expired records and returns how many. Fewer than limit means that no more were due.",
 	"Sweep 1": "It never removes a live record, also one that is being extended meanwhile.",

@@ -107,7 +107,7 @@ var listOwnerChecks = []check{
 		t.walkEnds("ListOwner", func(ctx context.Context) iter.Seq2[string, error] { return l.ListOwner(ctx, owner) })
 	})},
 	// Signing a user out everywhere deletes in the loop.
-	{"Store 1", "calls-inside-ListOwner", needs(func(t *trial, l store.OwnerLister) {
+	{"ListOwner 5", "calls-inside", needs(func(t *trial, l store.OwnerLister) {
 		owner := rand.Text()
 		t.create(owner)
 		t.require(t.insideWalk("ListOwner", l.ListOwner(t.ctx, owner)))
