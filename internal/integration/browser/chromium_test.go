@@ -58,7 +58,6 @@ func openTab(t *testing.T, program, base string) *tab {
 	opts := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(program), chromedp.Headless, chromedp.NoFirstRun, chromedp.DisableGPU,
 		chromedp.UserDataDir(filepath.Join(dir, "profile")), chromedp.Env("TMPDIR=" + dir),
-		chromedp.WindowSize(1280, 900),
 	}
 	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync"} {
 		opts = append(opts, chromedp.Flag(flag, true))
@@ -99,6 +98,7 @@ func openTab(t *testing.T, program, base string) *tab {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start the browser: %v", err)
 	}
+	b.look(1280, 900, "light")
 	return b
 }
 
@@ -158,21 +158,34 @@ func (b *tab) open(path string) {
 // copy of the page's nodes, and right after a navigation that a click began they can find
 // those of the page before.
 
-// click clicks the middle of what the selector finds, as a mouse would.
+// click clicks the middle of what the selector finds, as a mouse would, once that has come
+// to rest.
 func (b *tab) click(selector string) {
 	b.t.Helper()
-	at := eval[*struct{ X, Y float64 }](b, `(() => {
-		const e = document.querySelector(`+strconv.Quote(selector)+`);
-		if (!e) return null;
-		e.scrollIntoView({block: "center", behavior: "instant"});
-		const box = e.getBoundingClientRect();
-		const at = {X: box.x + box.width / 2, Y: box.y + box.height / 2};
-		return e.contains(document.elementFromPoint(at.X, at.Y)) ? at : null;
-	})()`)
-	if at == nil {
-		b.t.Fatalf("%s is not on the page, or not where a mouse reaches it", selector)
+	type point struct{ X, Y float64 }
+	var before point
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		at := eval[*point](b, `(() => {
+			const e = document.querySelector(`+strconv.Quote(selector)+`);
+			if (!e) return null;
+			const box = e.getBoundingClientRect();
+			const at = {X: box.x + box.width / 2, Y: box.y + box.height / 2};
+			if (e.contains(document.elementFromPoint(at.X, at.Y))) return at;
+			e.scrollIntoView({block: "center", behavior: "instant"});
+			return null;
+		})()`)
+		if at != nil && *at == before {
+			b.do(chromedp.MouseClickXY(at.X, at.Y))
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("%s is not on the page, or not where a mouse reaches it", selector)
+		}
+		before = point{}
+		if at != nil {
+			before = *at
+		}
 	}
-	b.do(chromedp.MouseClickXY(at.X, at.Y))
 }
 
 // focus puts the keyboard focus on what the selector finds.
@@ -198,6 +211,12 @@ func (b *tab) leaveBy(act func()) {
 	b.do(chromedp.Evaluate[chromedp.Void](`window.old = true`))
 	act()
 	b.until(`!window.old && document.readyState === "complete"`)
+	// A page that was opened at a place of its own scrolls there, in its own time.
+	b.until(`(() => {
+		const place = location.hash && document.querySelector(location.hash);
+		const end = document.documentElement.scrollHeight - innerHeight;
+		return !place || place.getBoundingClientRect().top < innerHeight / 2 || scrollY >= end - 1;
+	})()`)
 }
 
 // text returns what an element shows, with runs of white space made one space.

@@ -157,7 +157,6 @@ func TestTheTourShowsWhatItPromises(t *testing.T) {
 
 func TestSigningInNeedsNoMouse(t *testing.T) {
 	d, b := openDemo(t, filepath.Join(t.TempDir(), "sessions.db"))
-	b.look(1280, 900, "light")
 	b.open("/")
 	var order []string
 	for range 12 {
