@@ -13,24 +13,23 @@ type callContext struct {
 	context.Context // the request's, or one that outlives it
 	left            time.Duration
 
-	mu       sync.Mutex
-	began    time.Time // zero until the store asks
-	deadline time.Time
-	timed    context.Context // nil until Done is called
-	cancel   context.CancelFunc
+	mu     sync.Mutex
+	began  time.Time       // zero until the store asks
+	timed  context.Context // nil until Done is called
+	cancel context.CancelFunc
 }
 
-// start begins the time that is left, and keeps the parent's deadline. The caller holds
-// mu.
+// start begins the time that is left, if it has not begun, and returns its end, or that
+// of the parent when that comes first. The caller holds mu.
 func (c *callContext) start() time.Time {
 	if c.began.IsZero() {
 		c.began = time.Now()
-		c.deadline = c.began.Add(c.left)
-		if d, ok := c.Context.Deadline(); ok && d.Before(c.deadline) {
-			c.deadline = d
-		}
 	}
-	return c.deadline
+	end := c.began.Add(c.left)
+	if d, ok := c.Context.Deadline(); ok && d.Before(end) {
+		return d
+	}
+	return end
 }
 
 func (c *callContext) Deadline() (time.Time, bool) {

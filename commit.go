@@ -39,7 +39,7 @@ type operation struct {
 	call   callContext
 	called bool
 	edits  [1]edit
-	conds  [3]store.Condition
+	conds  [2]store.Condition
 	fields [3]store.Field
 }
 
@@ -232,16 +232,14 @@ func (op *operation) reload(least time.Duration) error {
 	if err != nil || rec.Version == 0 {
 		return fmt.Errorf("cloakroom: load: the record was replaced by something else: %w", store.ErrNotFound)
 	}
-	if meta.epoch != op.meta.epoch {
+	if !same(fieldEpoch, rec.Fields, op.rec.Fields) {
 		return errEpoch
 	}
-	if op.want.renew && !op.want.signIn && meta.secret != op.meta.secret {
-		if !op.ours(&meta) {
-			s.mu.Lock()
-			op.want.renew, op.want.secret = false, ""
-			s.mu.Unlock()
-			s.drop(op.ctx, &pending{renew: true}, ReasonRenewLost)
-		}
+	if op.want.renew && !op.want.signIn && !same(fieldSecret, rec.Fields, op.rec.Fields) && !op.ours(rec.Fields) {
+		s.mu.Lock()
+		op.want.renew, op.want.secret = false, ""
+		s.mu.Unlock()
+		s.drop(op.ctx, &pending{renew: true}, ReasonRenewLost)
 	}
 	if err := op.rebase(rec.Fields); err != nil {
 		return err
@@ -269,8 +267,8 @@ func (op *operation) rebase(fields store.Fields) error {
 }
 
 // ours reports whether the record's secret is the one that this operation writes.
-func (op *operation) ours(h *meta) bool {
-	return op.want.secret != "" && h.opensWith(op.want.secret)
+func (op *operation) ours(fields store.Fields) bool {
+	return op.want.secret != "" && opensWith(fields, op.want.secret)
 }
 
 var errEpoch = errors.New("cloakroom: another request signed in")
@@ -334,19 +332,20 @@ func (op *operation) prepare() (something bool, err error) {
 	next := &op.next
 	if want.limits != (limitEdits{}) {
 		next.limits = want.limits.applyTo(next.limits)
-		if next.rawLimits, err = next.limits.format(); err != nil {
+		text, err := next.limits.format()
+		if err != nil {
 			return false, fmt.Errorf("cloakroom: save: encode %s: %w", fieldLimits, err)
 		}
-		if next.rawLimits != op.meta.rawLimits {
-			b.set(fieldLimits, next.rawLimits)
+		if next.limits != op.meta.limits {
+			b.set(fieldLimits, text)
 		}
 	}
 	if want.signIn {
-		epoch, _ := strconv.ParseInt(op.meta.epoch, 10, 64) // "" before the first sign-in
-		next.epoch = strconv.FormatInt(epoch+1, 10)
+		text, _ := op.rec.Fields.Get(fieldEpoch)
+		epoch, _ := strconv.ParseInt(text, 10, 64) // "" before the first sign-in
 		next.start, next.seen = now, now
 		at := strconv.FormatInt(now, 10)
-		b.set(fieldEpoch, next.epoch)
+		b.set(fieldEpoch, strconv.FormatInt(epoch+1, 10))
 		b.set(fieldStart, at)
 		b.set(fieldSeen, at)
 		op.change.Owner = &want.owner
@@ -355,23 +354,21 @@ func (op *operation) prepare() (something bool, err error) {
 		b.set(fieldSeen, strconv.FormatInt(now, 10))
 	}
 	if want.renew || want.signIn {
-		next.secret = storedSecret(want.secret)
-		b.set(fieldSecret, next.secret)
-		if op.meta.secret != "" {
-			next.previous = formatPrevious(op.meta.secret, now+previousGrace.Milliseconds())
-			b.set(fieldPrevious, next.previous)
+		b.set(fieldSecret, storedSecret(want.secret))
+		if before, ok := op.rec.Fields.Get(fieldSecret); ok {
+			b.set(fieldPrevious, formatPrevious(before, now+previousGrace.Milliseconds()))
 		}
 		if !want.signIn {
-			b.require(fieldSecret, op.meta.secret, op.meta.secret != "")
+			b.keep(fieldSecret, op.rec.Fields)
 		}
 	}
 	if len(b.fields) == 0 && len(b.unset) == 0 && !want.signIn {
 		return false, nil
 	}
-	b.require(fieldEpoch, op.meta.epoch, op.meta.epoch != "")
+	b.keep(fieldEpoch, op.rec.Fields)
 	if next.seen != op.meta.seen || next.start != op.meta.start || next.limits != op.meta.limits {
 		op.change.ExpiresAt = millis(op.m.expiry(next, next.seen))
-		b.require(fieldLimits, op.meta.rawLimits, op.meta.rawLimits != "")
+		b.keep(fieldLimits, op.rec.Fields)
 	}
 	op.change.Unset, op.change.If = b.unset, b.conds
 	if op.change.Set, err = b.build(); err != nil {
@@ -489,15 +486,14 @@ func (op *operation) create() error {
 	op.next = meta{created: now, start: now, seen: now, limits: want.limits.applyTo(limits{})}
 	b.set(fieldCreated, strconv.FormatInt(now, 10))
 	if op.next.limits != (limits{}) {
-		var err error
-		if op.next.rawLimits, err = op.next.limits.format(); err != nil {
+		text, err := op.next.limits.format()
+		if err != nil {
 			return fmt.Errorf("cloakroom: save: encode %s: %w", fieldLimits, err)
 		}
-		b.set(fieldLimits, op.next.rawLimits)
+		b.set(fieldLimits, text)
 	}
 	if op.token.Secret != "" {
-		op.next.secret = storedSecret(op.token.Secret)
-		b.set(fieldSecret, op.next.secret)
+		b.set(fieldSecret, storedSecret(op.token.Secret))
 	}
 	set, err := b.build()
 	if err != nil {
@@ -558,7 +554,7 @@ func (op *operation) settle(cause error) error {
 		return op.doubt(cause)
 	}
 	h, err := parseMeta(rec.Fields)
-	if err != nil || !op.ours(&h) {
+	if err != nil || !op.ours(rec.Fields) {
 		return op.doubt(cause)
 	}
 	op.rec, op.meta, op.exact = rec, h, true

@@ -233,6 +233,12 @@ func (c *changeBuilder) require(name, value string, present bool) {
 	c.conds = append(c.conds, store.Condition{Name: name, Value: value, Absent: !present})
 }
 
+// keep requires a field to be as it is in fields.
+func (c *changeBuilder) keep(name string, fields store.Fields) {
+	value, present := fields.Get(name)
+	c.require(name, value, present)
+}
+
 func (c *changeBuilder) set(name, value string) {
 	c.fields = append(c.fields, store.Field{Name: name, Value: value})
 }

@@ -112,14 +112,14 @@ func (m *Manager) check(rec *store.Record, token Token, now int64) (meta, Reason
 	if err != nil {
 		return meta{}, ReasonBadRecord, err.Error()
 	}
-	if token.Secret != "" || h.secret != "" {
-		switch {
-		case h.opensWith(token.Secret):
-		case h.openedWith(token.Secret, now):
-			return meta{}, ReasonOldSecret, ""
-		default:
-			return meta{}, ReasonBadSecret, ""
-		}
+	_, guarded := rec.Fields.Get(fieldSecret)
+	switch {
+	case token.Secret == "" && !guarded: // a scheme without secrets
+	case opensWith(rec.Fields, token.Secret):
+	case openedWith(rec.Fields, token.Secret, now):
+		return meta{}, ReasonOldSecret, ""
+	default:
+		return meta{}, ReasonBadSecret, ""
 	}
 	switch {
 	case now >= m.deadline(&h):

@@ -28,14 +28,10 @@ func reserved(name string) bool { return name[0] == '$' }
 // requests under way with it do not send a cookie over the new one.
 const previousGrace = time.Minute
 
-// A meta is what the manager's own fields say. Raw texts are kept where a condition
-// will need them; "" stands for an absent field.
+// A meta is what the manager's own fields say of times. The others are looked up where
+// they are needed, so that a session is small.
 type meta struct {
 	created, start, seen int64
-	epoch                string
-	secret               string // JSON: the hash in quotes
-	previous             string // JSON: a hash, and until when
-	rawLimits            string
 	limits               limits
 }
 
@@ -68,16 +64,12 @@ func parseMeta(fields store.Fields) (h meta, err error) {
 			h.created, ok = parseMillis(value)
 		case fieldEpoch:
 			_, ok = parseMillis(value)
-			h.epoch = value
 		case fieldLimits:
 			h.limits, ok = parseLimits(value)
-			h.rawLimits = value
 		case fieldPrevious:
 			_, _, ok = parsePrevious(value)
-			h.previous = value
 		case fieldSecret:
 			_, ok = parseHash(value)
-			h.secret = value
 		case fieldSeen:
 			h.seen, ok = parseMillis(value)
 		case fieldStart:
@@ -117,20 +109,32 @@ func storedSecret(secret string) string {
 }
 
 // opensWith reports whether secret is that of the record.
-func (h *meta) opensWith(secret string) bool {
-	hash := hashSecret(secret)
-	stored, ok := parseHash(h.secret)
-	return ok && secretMatches(&hash, stored)
-}
-
-// openedWith reports whether secret was that of the record a moment before now.
-func (h *meta) openedWith(secret string, now int64) bool {
-	if h.previous == "" {
+func opensWith(fields store.Fields, secret string) bool {
+	text, _ := fields.Get(fieldSecret)
+	stored, ok := parseHash(text)
+	if !ok {
 		return false
 	}
 	hash := hashSecret(secret)
-	stored, until, ok := parsePrevious(h.previous)
-	return ok && now < until && secretMatches(&hash, stored)
+	return secretMatches(&hash, stored)
+}
+
+// openedWith reports whether secret was that of the record a moment before now.
+func openedWith(fields store.Fields, secret string, now int64) bool {
+	text, _ := fields.Get(fieldPrevious)
+	stored, until, ok := parsePrevious(text)
+	if !ok || now >= until {
+		return false
+	}
+	hash := hashSecret(secret)
+	return secretMatches(&hash, stored)
+}
+
+// same reports whether a field is the same in both.
+func same(name string, a, b store.Fields) bool {
+	x, inA := a.Get(name)
+	y, inB := b.Get(name)
+	return inA == inB && x == y
 }
 
 // The previous hash is a JSON array: the hash, and until when.
