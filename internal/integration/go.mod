@@ -7,6 +7,7 @@ require github.com/cloakroom-go/cloakroom v0.0.0
 require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.22.1
+	golang.org/x/mod v0.38.0
 	modernc.org/sqlite v1.59.0
 )
 
