@@ -87,6 +87,7 @@ func (s *Session) commit(ctx context.Context) error {
 
 // due reports whether a commit has anything to do, or what stands in its way.
 func (s *Session) due() (bool, error) {
+	now := s.m.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.pending()
@@ -97,7 +98,7 @@ func (s *Session) due() (bool, error) {
 	case s.doubt != nil && edited:
 		return false, s.doubt
 	}
-	s.at = s.m.now()
+	s.at = now
 	touch := s.stored() && s.m.touchDue(&s.meta, s.at)
 	return edited || touch || s.resend && !s.late, nil
 }
@@ -186,9 +187,9 @@ func (op *operation) update() error {
 			if err := op.reload(0); err != nil {
 				return op.ended(err)
 			}
-		case errors.Is(err, store.ErrNotFound):
+		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrMalformed):
 			return op.ended(err)
-		case errors.Is(err, errNotTried), errors.Is(err, store.ErrMalformed):
+		case errors.Is(err, errNotTried):
 			return err
 		default:
 			return op.settle(err)
@@ -283,7 +284,7 @@ func (op *operation) ended(err error) error {
 	switch {
 	case errors.Is(err, errEpoch):
 		reason = ReasonNewEpoch
-	case !errors.Is(err, store.ErrNotFound):
+	case !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrMalformed):
 		return err
 	}
 	s := op.s
@@ -548,7 +549,7 @@ func (op *operation) settle(cause error) error {
 	}
 	rec, err := op.s.load(op.ctx, new(callContext), settleTime, op.token.Key)
 	if err != nil {
-		if errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrMalformed) {
 			return op.ended(err)
 		}
 		return op.doubt(cause)

@@ -48,11 +48,12 @@ func (s *Session) destroy(ctx context.Context) error {
 		}
 		s.m.observe(ctx, Ended{ID: key, Reason: ReasonDestroyed})
 	}
+	now := s.m.now()
 	s.mu.Lock()
 	s.forget()
 	s.draft, s.gone, s.ghost = nil, "", ""
 	s.err, s.fatal, s.doubt = nil, false, nil
-	s.now = s.m.now()
+	s.now = now
 	s.presents = false
 	s.mu.Unlock()
 	if presents && !late {
@@ -85,7 +86,7 @@ func (s *Session) reload(ctx context.Context) error {
 	op := s.newOperation(ctx)
 	s.mu.Unlock()
 	err := op.reload(0)
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, errEpoch) {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrMalformed) || errors.Is(err, errEpoch) {
 		return op.lose(err)
 	}
 	s.mu.Lock()

@@ -428,3 +428,28 @@ func TestADeadlineOfTheRequestIsNoOutageOfTheStore(t *testing.T) {
 		t.Errorf("events %+v, status %d", events, w.Code)
 	}
 }
+
+// Bytes that became no record after the load sign out; they are no mistake of the program.
+func TestARecordThatBecomesMalformedEndsTheSession(t *testing.T) {
+	r := newRig(t, nil)
+	for what, f := range map[string]func(s *spy){
+		"save": func(s *spy) {
+			s.save = func(context.Context, string, store.Change) (uint64, error) { return 0, store.ErrMalformed }
+		},
+		"reload": func(s *spy) {
+			s.save = func(context.Context, string, store.Change) (uint64, error) { return 0, store.ErrConflict }
+			s.load = func(context.Context, string) (store.Record, error) { return store.Record{}, store.ErrMalformed }
+		},
+	} {
+		cookie := r.fresh()
+		p := r.park(func(s *cloakroom.Session) { visits.Set(s, 1) }, cookie)
+		r.spy.meddle(f)
+		if res := p.finish(); res.StatusCode != 200 || ticket(res) != "" {
+			t.Errorf("%s: status %d, cookie %q", what, res.StatusCode, ticket(res))
+		}
+		r.spy.meddle(func(s *spy) { s.load, s.save = nil, nil })
+		if _, ok := find(r.log.take(), func(d cloakroom.Dropped) bool { return d.Reason == cloakroom.ReasonGone }); !ok {
+			t.Errorf("%s: the dropped edit was not told", what)
+		}
+	}
+}
