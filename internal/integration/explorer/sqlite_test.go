@@ -1,0 +1,54 @@
+package explorer
+
+import (
+	"database/sql"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
+)
+
+// inSQLite returns a store in a file of its own. It is opened in the bubble, so that the
+// goroutines of database/sql belong there and the clock of the store is the bubble's.
+func inSQLite(t *testing.T) store.Store {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := sqlstore.New(db, sqlstore.SQLite(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestPromisesHoldOnSQLite leaves the longer programs to the store in memory, whose steps
+// take less time.
+func TestPromisesHoldOnSQLite(t *testing.T) {
+	short := slices.DeleteFunc(slices.Clone(programs), func(p program) bool { return len(p) > 1 })
+	for name, settings := range map[string][]setting{
+		"two requests of an anonymous session": pairs(scene{anonymous, fresh, true}, short, browser),
+		"two requests of a session of alice":   pairs(scene{alice, stale, true}, short, browser),
+		"one with the fixed cookie":            pairs(scene{anonymous, stale, true}, short, fixed),
+		"three requests":                       triples(scene{anonymous, fresh, false}, []program{{updateN}, {renew}, {destroy}}, browser),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			keeps(t, inSQLite, settings)
+		})
+	}
+}
