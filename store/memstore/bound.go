@@ -67,12 +67,16 @@ func (sh *shard) fits(n uint32, key string, rec store.Record) error {
 	return nil
 }
 
+// dropPerEviction is how many records that come due are looked at before a live one has
+// to go.
+const dropPerEviction = 64
+
 // evict removes records until the bounds hold, and returns the keys of those that were
 // live, if anybody wants to know. The record just saved stays: it is the one used last,
 // and fits has made sure that the bounds hold when all before it have gone.
 func (sh *shard) evict(now int64) (keys []string) {
 	if sh.overBound() {
-		sh.expire(now, sweepBatch, sweepBatch)
+		sh.expire(now, dropPerEviction, dropPerEviction)
 	}
 	for sh.overBound() {
 		n := sh.slots.at(0).newer // the ring's end

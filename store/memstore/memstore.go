@@ -152,7 +152,7 @@ func (s *Store) Len() int {
 	n := 0
 	for i := range s.shards {
 		sh := &s.shards[i]
-		sh.mu.RLock()
+		sh.rlock()
 		n += sh.count
 		sh.mu.RUnlock()
 	}

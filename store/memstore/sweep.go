@@ -5,12 +5,13 @@ import (
 	"fmt"
 )
 
-// sweepBatch is how many due records are looked at under one lock.
-const sweepBatch = 64
+// sweepBatch is how many due records are looked at under one lock: few enough for a Load
+// that meets it to spin until it is free.
+const sweepBatch = 16
 
 // Sweep removes at most limit expired records and returns how many. Fewer than limit
 // means that no more were due; a limit below 1 removes nothing. It looks only at what is
-// due, never at all records, and holds no lock for more than 64 of them. The next call
+// due, never at all records, and holds no lock for more than 16 of them. The next call
 // goes on where this one stopped. When ctx ends, it returns how many it has removed so
 // far and an error that wraps ctx.Err().
 //
@@ -37,7 +38,7 @@ func (s *Store) Sweep(ctx context.Context, limit int) (removed int, err error) {
 }
 
 func (sh *shard) sweep(limit int) (removed int, more bool) {
-	sh.mu.Lock()
+	sh.lock()
 	defer sh.mu.Unlock()
 	return sh.expire(sh.now(), sweepBatch, limit)
 }
