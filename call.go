@@ -14,6 +14,7 @@ type callContext struct {
 	left            time.Duration
 
 	mu     sync.Mutex
+	polled bool
 	began  time.Time       // zero until the store asks
 	timed  context.Context // nil until Done is called
 	cancel context.CancelFunc
@@ -53,7 +54,15 @@ func (c *callContext) Err() error {
 	if c.timed != nil {
 		return c.timed.Err()
 	}
-	return c.Context.Err()
+	if err := c.Context.Err(); err != nil {
+		return err
+	}
+	// Stores look before they begin. One that looks again may be going round in circles.
+	if c.polled && !time.Now().Before(c.start()) {
+		return context.DeadlineExceeded
+	}
+	c.polled = true
+	return nil
 }
 
 // end frees the timer, and returns how long the store took if it may have waited. The

@@ -48,7 +48,7 @@ func encodeString(s string) (string, error) {
 	}
 	// encoding/json would write U+FFFD and lose the bytes without a word.
 	if !utf8.ValidString(s) {
-		return "", errors.New("the string is not valid UTF-8: keep it as a []byte")
+		return "", errNotUTF8
 	}
 	return encodeAny(s)
 }
@@ -69,7 +69,7 @@ func decode[T any](text string) (T, error) {
 	var v T
 	switch p := any(&v).(type) {
 	case *string:
-		if n := len(text); n >= 2 && text[0] == '"' && text[n-1] == '"' && strings.IndexByte(text, '\\') < 0 {
+		if n := len(text); n >= 2 && text[0] == '"' && text[n-1] == '"' && plainString(text[1:n-1]) {
 			*p = text[1 : n-1]
 			return v, nil
 		}
@@ -79,22 +79,39 @@ func decode[T any](text string) (T, error) {
 			return v, nil
 		}
 	case *int:
-		if n, err := strconv.Atoi(text); err == nil {
+		if n, err := strconv.Atoi(text); err == nil && plainInteger(text) {
 			*p = n
 			return v, nil
 		}
 	case *int64:
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil && plainInteger(text) {
 			*p = n
 			return v, nil
 		}
 	case *uint64:
-		if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+		if n, err := strconv.ParseUint(text, 10, 64); err == nil && plainInteger(text) {
 			*p = n
 			return v, nil
 		}
 	}
 	return decodeAny[T](text)
+}
+
+// plainString reports whether the inside of a JSON string stands for itself.
+func plainString(inside string) bool {
+	for i := range len(inside) {
+		if c := inside[i]; c < 0x20 || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// plainInteger tells integers of JSON from what strconv takes besides: no plus sign, no
+// zeros in front.
+func plainInteger(text string) bool {
+	digits := strings.TrimPrefix(text, "-")
+	return digits != "" && digits[0] != '+' && (digits[0] != '0' || digits == "0")
 }
 
 // decodeAny has a variable of its own because json.Unmarshal moves it to the heap.
@@ -107,16 +124,28 @@ func decodeAny[T any](text string) (T, error) {
 	return v, nil
 }
 
-// codecError names the field and the type, never the value.
+// errNotUTF8 is an encoding error of our own.
+var errNotUTF8 = errors.New("the string is not valid UTF-8: keep it as a []byte")
+
+// codecError names the field and the type, never the value: errors of encoding/json and
+// of a type's own methods may quote it, so only their kind is told.
 func codecError(doing, name string, t reflect.Type, err error) error {
-	// Errors of encoding/json may quote input; keep their kind and drop the text.
+	why := fmt.Sprintf("a method of the type failed with a %T", err)
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
+	var unsupported *json.UnsupportedTypeError
+	var impossible *json.UnsupportedValueError
 	switch {
 	case errors.As(err, &syntax):
-		return fmt.Errorf("cloakroom: %s the field %q as %v: the stored value is not JSON", doing, name, t)
+		why = "the stored value is not JSON"
 	case errors.As(err, &kind):
-		return fmt.Errorf("cloakroom: %s the field %q as %v: the stored value is of another type", doing, name, t)
+		why = "the stored value is of another type"
+	case errors.As(err, &unsupported):
+		why = "JSON has nothing for the type " + unsupported.Type.String()
+	case errors.As(err, &impossible):
+		why = "JSON has nothing for NaN, infinity, or a value that contains itself"
+	case errors.Is(err, errNotUTF8):
+		why = err.Error()
 	}
-	return fmt.Errorf("cloakroom: %s the field %q as %v: %w", doing, name, t, err)
+	return fmt.Errorf("cloakroom: %s the field %q as %v: %s", doing, name, t, why)
 }

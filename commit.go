@@ -31,6 +31,7 @@ type operation struct {
 
 	begun  int          // the session this is about
 	next   meta         // what change makes of meta
+	ticket bool         // the client gets one
 	change store.Change // what is sent
 	lost   []string     // fields whose Pop came too late
 	leave  func()       // of the gate
@@ -100,15 +101,12 @@ func (s *Session) due() (bool, error) {
 	}
 	s.at = now
 	touch := s.stored() && s.m.touchDue(&s.meta, s.at)
-	return edited || touch || s.resend && !s.late, nil
+	return edited || touch || s.owesToken(), nil
 }
 
-// owesToken reports whether the client's token needs another form and can get it.
-func (s *Session) owesToken() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.resend && !s.late
-}
+// owesToken reports whether the client's token needs another form and can get it. The
+// caller holds mu.
+func (s *Session) owesToken() bool { return s.resend && !s.late && !s.outdated }
 
 // carry is a commit that has something to do.
 func (s *Session) carry(ctx context.Context) error {
@@ -166,9 +164,6 @@ func (op *operation) update() error {
 		}
 		if !something {
 			op.finish(op.rec.Version)
-			if op.s.owesToken() {
-				op.s.send()
-			}
 			return nil
 		}
 		version, err := op.save(op.token.Key)
@@ -225,7 +220,7 @@ func (op *operation) back(attempt int) error {
 // session has ended, and errEpoch that another request signed in.
 func (op *operation) reload(least time.Duration) error {
 	s := op.s
-	rec, err := s.load(op.ctx, new(callContext), least, op.token.Key)
+	rec, err := s.load(op.ctx, least, op.token.Key)
 	if err != nil {
 		return err
 	}
@@ -236,11 +231,18 @@ func (op *operation) reload(least time.Duration) error {
 	if !same(fieldEpoch, rec.Fields, op.rec.Fields) {
 		return errEpoch
 	}
-	if op.want.renew && !op.want.signIn && !same(fieldSecret, rec.Fields, op.rec.Fields) && !op.ours(rec.Fields) {
+	if !same(fieldSecret, rec.Fields, op.rec.Fields) && !op.ours(rec.Fields) {
 		s.mu.Lock()
-		op.want.renew, op.want.secret = false, ""
+		lost := op.want.renew && !op.want.signIn
+		if lost {
+			op.want.renew, op.want.secret = false, ""
+		}
+		s.outdated = true
 		s.mu.Unlock()
-		s.drop(op.ctx, &pending{renew: true}, ReasonRenewLost)
+		s.withdraw()
+		if lost {
+			s.drop(op.ctx, &pending{renew: true}, ReasonRenewLost)
+		}
 	}
 	if err := op.rebase(rec.Fields); err != nil {
 		return err
@@ -290,7 +292,9 @@ func (op *operation) ended(err error) error {
 	s := op.s
 	if op.want.signIn {
 		s.mu.Lock()
-		s.forget()
+		if s.begun == op.begun {
+			s.forget()
+		}
 		s.mu.Unlock()
 		op.rec, op.meta, op.exact, op.token = store.Record{}, meta{}, false, Token{}
 		return op.create()
@@ -303,6 +307,7 @@ func (op *operation) ended(err error) error {
 		s.flying = nil
 	}
 	s.mu.Unlock()
+	s.withdraw()
 	s.drop(op.ctx, &dropped, reason)
 	if dropped.empty() {
 		return nil // a mere touch
@@ -354,16 +359,21 @@ func (op *operation) prepare() (something bool, err error) {
 		next.seen = now
 		b.set(fieldSeen, strconv.FormatInt(now, 10))
 	}
-	if want.renew || want.signIn {
+	op.ticket = want.renew || want.signIn
+	if op.ticket {
 		b.set(fieldSecret, storedSecret(want.secret))
 		if before, ok := op.rec.Fields.Get(fieldSecret); ok {
 			b.set(fieldPrevious, formatPrevious(before, now+previousGrace.Milliseconds()))
 		}
-		if !want.signIn {
-			b.keep(fieldSecret, op.rec.Fields)
-		}
+		// A sign-in that meets a renewal is tried again, so that $previous is what it replaces.
+		b.keep(fieldSecret, op.rec.Fields)
+	} else if op.owesTicket() {
+		// It holds the secret as loaded, which must be good still: a dead token sent over
+		// the good one of another response would sign the client out.
+		op.ticket = true
+		b.keep(fieldSecret, op.rec.Fields)
 	}
-	if len(b.fields) == 0 && len(b.unset) == 0 && !want.signIn {
+	if len(b.fields) == 0 && len(b.unset) == 0 && !op.ticket {
 		return false, nil
 	}
 	b.keep(fieldEpoch, op.rec.Fields)
@@ -379,6 +389,15 @@ func (op *operation) prepare() (something bool, err error) {
 		op.change.Base = &op.rec
 	}
 	return true, nil
+}
+
+// owesTicket reports whether the client needs its token anew though that does not change.
+func (op *operation) owesTicket() bool {
+	s := op.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	limits := op.want.limits.lifetime != 0 || op.want.limits.persistent != unset
+	return s.owesToken() || limits && !s.late && !s.outdated
 }
 
 // save sends the change to the store, within the budget.
@@ -404,22 +423,21 @@ func (op *operation) save(key string) (version uint64, err error) {
 
 // updated takes over what was saved.
 func (op *operation) updated(version uint64) error {
-	s, want := op.s, op.want
+	want := op.want
 	if version <= op.rec.Version && op.exact && op.change.Base != nil {
 		op.m.warnStore(op.ctx, "Save did not raise the version of a record")
 	}
 	if want.secret != "" {
 		op.token.Secret = want.secret
 	}
-	ticket := s.owesToken() || want.renew || want.signIn || want.limits.lifetime != 0 || want.limits.persistent != unset
 	op.finish(version)
 	if want.signIn {
 		op.m.observe(op.ctx, SignedIn{ID: op.token.Key, Owner: want.owner})
 	} else if want.renew {
 		op.m.observe(op.ctx, Renewed{ID: op.token.Key})
 	}
-	if ticket {
-		s.send()
+	if op.ticket {
+		op.send()
 	}
 	return nil
 }
@@ -441,6 +459,9 @@ func (op *operation) finish(version uint64) {
 	defer s.mu.Unlock()
 	if s.begun == op.begun {
 		s.rec, s.meta, s.exact, s.token, s.landed, s.flying = rec, op.next, exact, op.token, c, nil
+		if op.want.secret != "" {
+			s.outdated = false
+		}
 	}
 }
 
@@ -463,7 +484,7 @@ func (op *operation) create() error {
 	want.change(store.Fields{}, &b)
 	if len(b.fields) == 0 && !want.signIn {
 		s.mu.Lock()
-		s.flying = nil
+		want.edits, want.cleared = nil, false // the limits are for what may come
 		s.mu.Unlock()
 		return nil // nothing is in it, so nothing is stored
 	}
@@ -537,7 +558,7 @@ func (op *operation) created(version uint64) error {
 			op.m.observe(op.ctx, SignedIn{ID: op.token.Key, Owner: owner})
 		}
 	}
-	s.send()
+	op.send()
 	return nil
 }
 
@@ -547,7 +568,7 @@ func (op *operation) settle(cause error) error {
 	if op.want.secret == "" {
 		return op.doubt(cause)
 	}
-	rec, err := op.s.load(op.ctx, new(callContext), settleTime, op.token.Key)
+	rec, err := op.s.load(op.ctx, settleTime, op.token.Key)
 	if err != nil {
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrMalformed) {
 			return op.ended(err)

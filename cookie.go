@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -186,6 +187,12 @@ func (c *cookieTransport) Send(w http.ResponseWriter, _ *http.Request, t Ticket)
 	if n := len(c.name) + len(t.Token); n > maxCookie {
 		return fmt.Errorf("cloakroom: name and value of the cookie %q have %d bytes: browsers keep %d, use shorter tokens", c.name, n, maxCookie)
 	}
+	for i := range len(t.Token) {
+		if b := t.Token[i]; b <= ' ' || b >= 0x7f || b == '"' || b == ',' || b == ';' || b == '\\' {
+			return fmt.Errorf("cloakroom: the token for the cookie %q has the byte %#x, which no cookie may hold (RFC 6265, section 4.1.1): "+
+				"have the TokenScheme encode its tokens", c.name, b)
+		}
+	}
 	b := make([]byte, 0, 256)
 	b = append(b, c.prefix...)
 	b = append(b, t.Token...)
@@ -202,14 +209,26 @@ func (c *cookieTransport) Send(w http.ResponseWriter, _ *http.Request, t Ticket)
 	line := string(b)
 	header := w.Header()
 	lines := header["Set-Cookie"]
-	for i, old := range lines {
-		if strings.HasPrefix(old, c.prefix) {
-			lines[i] = line
-			return nil
-		}
+	if i := slices.IndexFunc(lines, c.ours); i >= 0 {
+		lines[i] = line
+		return nil
 	}
 	header["Set-Cookie"] = append(lines, line)
 	return nil
+}
+
+// ours tells a line that Send has written from other cookies of the name.
+func (c *cookieTransport) ours(line string) bool {
+	return strings.HasPrefix(line, c.prefix) && strings.Contains(line, c.attributes)
+}
+
+// remove undoes Send.
+func (c *cookieTransport) remove(header http.Header) {
+	if lines := slices.DeleteFunc(header["Set-Cookie"], c.ours); len(lines) > 0 {
+		header["Set-Cookie"] = lines
+	} else {
+		delete(header, "Set-Cookie")
+	}
 }
 
 // plainHTTP reports whether a Secure cookie sent in answer to r would be lost: r came

@@ -83,6 +83,13 @@ func (p *pending) empty() bool {
 	return len(p.edits) == 0 && !p.cleared && !p.renew && !p.signIn && p.limits == limitEdits{}
 }
 
+// onlyLimits reports whether nothing else is pending.
+func (p *pending) onlyLimits() bool {
+	rest := *p
+	rest.limits = limitEdits{}
+	return rest.empty()
+}
+
 func (p *pending) find(name string) *edit {
 	for i := range p.edits {
 		if p.edits[i].name == name {

@@ -37,8 +37,11 @@ func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// The server removes the temporary files of the form it finds in its own request,
 		// and outer handlers read the pattern there.
 		r.MultipartForm, r.Pattern = x.req.MultipartForm, x.req.Pattern
+		x.mu.Lock()
+		answered := x.failure != nil && x.failure != errPanicked
+		x.mu.Unlock()
 		x.end(returned)
-		if x.failure != nil && !returned {
+		if answered && !returned {
 			// The client has its answer, and Write has told the handler: that it gave up for
 			// that, as httputil.ReverseProxy does, must not tear the answer.
 			if p := recover(); p != nil && p != http.ErrAbortHandler {
@@ -67,6 +70,7 @@ type exchange struct {
 	ticket   *Ticket // the last one of the session
 	unsent   error   // of the Transport
 	owed     bool    // ticket is not in the header yet
+	voided   bool    // a ticket was withdrawn that may be in the header
 	began    bool    // the commit point is passed
 	canceled bool    // Fail was called
 	done     bool    // the handler has returned
@@ -84,26 +88,35 @@ func (x *exchange) Value(key any) any {
 }
 
 func (x *exchange) load() (*Session, error) {
+	s, events, err := x.loadOnce()
+	for _, e := range events {
+		x.m.observe(x, e)
+	}
+	return s, err
+}
+
+func (x *exchange) loadOnce() (*Session, []Event, error) {
 	x.loading.Lock()
 	defer x.loading.Unlock()
 	if x.session != nil || x.err != nil {
-		return x.session, x.err
+		return x.session, nil, x.err
 	}
 	s := x.m.newSession(x)
 	s.x = x
-	if x.err = x.open(s); x.err != nil {
-		return nil, x.err
+	var events []Event
+	if events, x.err = x.open(s); x.err != nil {
+		return nil, events, x.err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s.late, s.finished = x.began, x.done
 	x.session = s
-	return s, nil
+	return s, events, nil
 }
 
 // open tries the tokens of the request. Cookies are scanned in place: an iterator over
 // them would cost allocations.
-func (x *exchange) open(s *Session) error {
+func (x *exchange) open(s *Session) ([]Event, error) {
 	if x.m.cookie == nil {
 		return x.openAll(s, x.m.cfg.Transport.Tokens(&x.req))
 	}
@@ -116,21 +129,21 @@ func (x *exchange) open(s *Session) error {
 				break
 			}
 			if done, err := c.try(text); done || err != nil {
-				return err
+				return c.events, err
 			}
 		}
 	}
-	return nil
+	return c.events, nil
 }
 
-func (x *exchange) openAll(s *Session, tokens iter.Seq[string]) error {
+func (x *exchange) openAll(s *Session, tokens iter.Seq[string]) ([]Event, error) {
 	c := candidates{s: s, ctx: x}
 	for text := range tokens {
 		if done, err := c.try(text); done || err != nil {
-			return err
+			return c.events, err
 		}
 	}
-	return nil
+	return c.events, nil
 }
 
 // begin commits the session once, before the first byte. An error means that the commit
@@ -157,7 +170,11 @@ func (x *exchange) begin() error {
 	// Once more: who writes the header may have replaced what an earlier Save has set.
 	x.mu.Lock()
 	x.owed = x.ticket != nil
+	voided := x.voided
 	x.mu.Unlock()
+	if voided && x.m.cookie != nil {
+		x.m.cookie.remove(x.w.Header())
+	}
 	if sent := x.hand(); err == nil {
 		err = sent
 	}
@@ -174,7 +191,15 @@ var errPanicked = errors.New("cloakroom: the session was not saved, because a fu
 // Save may run in a goroutine that http.TimeoutHandler has given up on.
 func (x *exchange) owe(t Ticket) {
 	x.mu.Lock()
-	x.ticket, x.owed = &t, true
+	x.ticket, x.owed, x.voided = &t, true, false
+	x.mu.Unlock()
+}
+
+// withdraw undoes owe. What a custom Transport has put into the header already stays.
+func (x *exchange) withdraw() {
+	x.mu.Lock()
+	x.voided = x.voided || x.ticket != nil
+	x.ticket, x.owed = nil, false
 	x.mu.Unlock()
 }
 
@@ -229,6 +254,9 @@ func (x *exchange) end(returned bool) {
 	}
 	x.mu.Lock()
 	x.done = true
+	if !returned && !x.began { // a goroutine that is left behind shall not commit
+		x.began, x.failure = true, errPanicked
+	}
 	s, silent := x.session, x.failure != nil || x.canceled || !returned
 	x.mu.Unlock()
 	if s == nil {
@@ -239,12 +267,14 @@ func (x *exchange) end(returned bool) {
 	s.mu.Lock()
 	s.finished = true
 	left := s.takePending()
-	broken := s.err
+	broken, stored := s.err, s.stored()
 	s.mu.Unlock()
 	if silent {
 		return
 	}
-	s.drop(x, &left, ReasonTooLate)
+	if stored || !left.onlyLimits() { // the limits of nothing are no loss
+		s.drop(x, &left, ReasonTooLate)
+	}
 	if broken != nil {
 		x.m.observe(x, Warning{Problem: broken.Error(), Remedy: "check Session.Err, or give the field a new name when its type changes"})
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // Fail answers a request with what Config.OnError makes of err, and nothing of the
-// session is saved any more. Headers that describe the body that was to come are removed;
-// cookies stay. After the first byte of the response it only stops the saving.
+// session is saved any more. Headers that describe the body that was to come are removed,
+// and Cache-Control is no-store; cookies stay. After the first byte of the response it only stops the saving.
 func (m *Manager) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if x, ok := r.Context().Value(managerKey{m}).(*exchange); ok {
 		x.mu.Lock()
@@ -36,9 +36,10 @@ func (m *Manager) answer(w http.ResponseWriter, r *http.Request, err error) {
 			delete(h, name)
 		}
 	}
-	for _, name := range []string{"Etag", "Last-Modified", "Location"} {
+	for _, name := range []string{"Accept-Ranges", "Etag", "Expires", "Last-Modified", "Location", "Trailer", "Transfer-Encoding"} {
 		delete(h, name)
 	}
+	h.Set("Cache-Control", "no-store")
 	m.cfg.OnError(w, r, err)
 }
 
@@ -53,15 +54,12 @@ func answerError(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, ErrUnavailable):
 		w.Header().Set("Retry-After", "5")
-		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "The session service is unavailable. Please try again in a few seconds.", http.StatusServiceUnavailable)
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		// The client has left: nobody reads an answer.
 	case lostRace(err):
-		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "Your session has changed meanwhile. Please reload the page.", http.StatusConflict)
 	default:
-		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 	}
 }

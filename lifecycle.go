@@ -23,7 +23,8 @@ func (s *Session) Save(ctx context.Context) error {
 // Destroy ends the session: it removes the record, and then clears the cookie. It is the
 // sign-out, and final: no request that was under way can bring the session back.
 // Afterwards this is an empty session, and edits make a new one. On an error, which wraps
-// [ErrUnavailable], nothing has changed here and the cookie stays.
+// [ErrUnavailable], the view is as it was and the cookie stays. A request whose secret was
+// replaced a moment ago sees an empty session, and ends the one that it was of.
 func (s *Session) Destroy(ctx context.Context) error {
 	return s.operate(ctx, s.destroy)
 }
@@ -95,7 +96,9 @@ func (s *Session) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.rec, s.meta, s.exact, s.doubt = op.rec, op.meta, op.exact, nil
+	if s.begun == op.begun {
+		s.rec, s.meta, s.exact, s.doubt = op.rec, op.meta, op.exact, nil
+	}
 	return nil
 }
 
@@ -109,8 +112,10 @@ func (op *operation) lose(err error) error {
 	s := op.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.gone, s.ghost = ReasonGone, op.token.Key
-	s.forget()
+	if s.begun == op.begun {
+		s.gone, s.ghost = ReasonGone, op.token.Key
+		s.forget()
+	}
 	s.putBack()
 	return ErrEnded
 }
@@ -124,7 +129,7 @@ func (s *Session) operate(ctx context.Context, do func(context.Context) error) e
 	s.op.Lock()
 	defer s.op.Unlock()
 	s.mu.Lock()
-	if s.late {
+	if s.late || s.x == nil {
 		s.budget.used = 0
 	}
 	finished := s.finished
@@ -132,5 +137,9 @@ func (s *Session) operate(ctx context.Context, do func(context.Context) error) e
 	if finished {
 		return errors.New("cloakroom: " + string(ReasonFinished))
 	}
-	return do(detach(ctx))
+	err := do(detach(ctx))
+	if s.x == nil {
+		s.budget.used = 0 // no answer waits for the next operation too
+	}
+	return err
 }

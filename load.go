@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -13,11 +15,14 @@ import (
 // send several cookies of one name when they were set for different paths or domains.
 const maxCandidates = 4
 
-// Candidates are the tokens of a request, tried one after the other.
+// Candidates are the tokens of a request, tried one after the other. What there is to
+// tell the Observer is collected, because it may ask for the session that is being loaded.
 type candidates struct {
-	s     *Session
-	ctx   context.Context
-	tried int
+	s      *Session
+	ctx    context.Context
+	tried  int
+	bad    bool // a malformed token was told of: there may be thousands
+	events []Event
 }
 
 // try makes the session the view of the one that text opens, and reports whether there
@@ -27,8 +32,11 @@ func (c *candidates) try(text string) (done bool, err error) {
 	s, m := c.s, c.s.m
 	s.presents = true
 	token, ok := m.cfg.Tokens.Parse(text)
-	if !ok || token.Key == "" {
-		c.reject("", ReasonBadToken, "")
+	if !ok || !goodKey(token.Key) {
+		if !c.bad {
+			c.bad = true
+			c.reject("", ReasonBadToken, "")
+		}
 		return false, nil
 	}
 	if c.tried++; c.tried > maxCandidates {
@@ -39,15 +47,21 @@ func (c *candidates) try(text string) (done bool, err error) {
 	if c.tried > 1 {
 		call = new(callContext)
 	}
-	rec, err := s.load(c.ctx, call, 0, token.Key)
+	rec, err := s.fetch(c.ctx, call, 0, token.Key)
 	switch {
+	case err == nil:
 	case errors.Is(err, store.ErrNotFound):
 		c.reject(token.Key, ReasonUnknown, "")
 		return false, nil
 	case errors.Is(err, store.ErrMalformed):
 		c.reject(token.Key, ReasonBadRecord, err.Error())
 		return false, nil
-	case err != nil:
+	default:
+		cause := err
+		err, outage := classify(c.ctx, "load", cause)
+		if outage {
+			c.events = append(c.events, Outage{Op: "load", Err: cause})
+		}
 		return false, err
 	}
 	meta, reason, detail := m.check(&rec, token, s.now)
@@ -65,42 +79,66 @@ func (c *candidates) try(text string) (done bool, err error) {
 	return true, nil
 }
 
+// goodKey reports whether a key that a TokenScheme has found may go to the store: those
+// of the manager's own records may not.
+func goodKey(key string) bool {
+	return key != "" && len(key) <= 256 && key[0] != '$' && utf8.ValidString(key) && strings.IndexByte(key, 0) < 0
+}
+
 func (c *candidates) reject(id string, reason Reason, detail string) {
 	if c.s.m.observing() {
-		c.s.m.observe(c.ctx, Rejected{ID: id, Reason: reason, Detail: detail})
+		c.events = append(c.events, Rejected{ID: id, Reason: reason, Detail: detail})
 	}
 }
 
-// load calls the store. Its error is wrapped, and an outage is told to the Observer.
-func (s *Session) load(ctx context.Context, call *callContext, least time.Duration, key string) (rec store.Record, err error) {
+// tell hands over what was collected.
+func (c *candidates) tell() {
+	for _, e := range c.events {
+		c.s.m.observe(c.ctx, e)
+	}
+}
+
+// fetch calls the store, within the budget.
+func (s *Session) fetch(ctx context.Context, call *callContext, least time.Duration, key string) (rec store.Record, err error) {
 	err = s.budget.spend(call, ctx, least, func(ctx context.Context) error {
 		rec, err = s.m.store.Load(ctx, key)
 		return err
 	})
+	return rec, err
+}
+
+// load is fetch with the error wrapped, and an outage told to the Observer.
+func (s *Session) load(ctx context.Context, least time.Duration, key string) (store.Record, error) {
+	rec, err := s.fetch(ctx, new(callContext), least, key)
 	if err != nil {
 		return store.Record{}, s.m.storeError(ctx, "load", err)
 	}
 	return rec, nil
 }
 
-// storeError wraps an error of the store with what was being done. What is not one of
-// the contract's errors is an outage, except when it is ctx, that of the request, that
-// has ended: the store has done nothing wrong.
+// storeError is classify, and tells the Observer of an outage.
 func (m *Manager) storeError(ctx context.Context, op string, err error) error {
+	wrapped, outage := classify(ctx, op, err)
+	if outage {
+		m.observe(ctx, Outage{Op: op, Err: err})
+	}
+	return wrapped
+}
+
+// classify wraps an error of the store with what was being done. What is not one of the
+// contract's errors is an outage, except when it is ctx, that of the request, that has
+// ended: the store has done nothing wrong.
+func classify(ctx context.Context, op string, err error) (wrapped error, outage bool) {
 	for _, answer := range []error{store.ErrNotFound, store.ErrExists, store.ErrConflict, store.ErrMalformed} {
 		if errors.Is(err, answer) {
-			return fmt.Errorf("cloakroom: %s: %w", op, err)
+			return fmt.Errorf("cloakroom: %s: %w", op, err), false
 		}
 	}
-	switch ended := ctx.Err(); {
-	case ended == nil || !errors.Is(err, ended):
-	case errors.Is(ended, context.Canceled): // the client has left
-		return fmt.Errorf("cloakroom: %s: %w", op, err)
-	default: // no time was left
-		return fmt.Errorf("%w: %s: %w", ErrUnavailable, op, err)
+	ended := ctx.Err()
+	if ended != nil && errors.Is(err, ended) && errors.Is(ended, context.Canceled) { // the client has left
+		return fmt.Errorf("cloakroom: %s: %w", op, err), false
 	}
-	m.observe(ctx, Outage{Op: op, Err: err})
-	return fmt.Errorf("%w: %s: %w", ErrUnavailable, op, err)
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, op, err), ended == nil || !errors.Is(err, ended)
 }
 
 // check decides whether token opens rec, and says why not.

@@ -120,12 +120,16 @@ func (m *Manager) Open(ctx context.Context, tokens ...string) (*Session, error) 
 		if text == "" {
 			continue // no token, rather than a bad one
 		}
-		if done, err := c.try(text); err != nil {
+		done, err := c.try(text)
+		if err != nil {
+			c.tell()
 			return nil, err
-		} else if done {
+		}
+		if done {
 			break
 		}
 	}
+	c.tell()
 	return c.s, nil
 }
 
@@ -146,15 +150,19 @@ func (m *Manager) Commit(ctx context.Context, s *Session) (Ticket, error) {
 	}
 	s.op.Lock()
 	defer s.op.Unlock()
-	if err := s.commit(detach(ctx)); err != nil && !errors.Is(err, ErrEnded) {
+	err := s.commit(detach(ctx))
+	s.budget.used = 0 // what comes next is another request's
+	if err != nil && !errors.Is(err, ErrEnded) {
 		return Ticket{}, err
 	}
-	s.budget.used = 0
 	var out Ticket
 	if s.out != nil {
 		out, s.out = *s.out, nil
 	} else if !s.IsNew() {
-		out = s.ticket()
+		s.mu.Lock()
+		token, meta := s.token, s.meta
+		s.mu.Unlock()
+		out = m.ticket(token, &meta)
 		out.Send = false
 	}
 	return out, nil

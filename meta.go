@@ -2,6 +2,7 @@ package cloakroom
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ const (
 )
 
 // reserved reports whether a field belongs to the manager.
-func reserved(name string) bool { return name[0] == '$' }
+func reserved(name string) bool { return strings.HasPrefix(name, "$") }
 
 // previousGrace is how long the hash of a replaced secret is remembered, so that
 // requests under way with it do not send a cookie over the new one.
@@ -89,6 +90,9 @@ func parseMeta(fields store.Fields) (h meta, err error) {
 
 // maxMillis is the year 9999: what is later is no time that a manager wrote.
 const maxMillis = 253402300799999
+
+// maxLimit is as long as a time.Duration can be.
+const maxLimit = math.MaxInt64 / int64(time.Millisecond)
 
 func parseMillis(text string) (int64, bool) {
 	n, err := strconv.ParseInt(text, 10, 64)
@@ -167,7 +171,7 @@ type storedLimits struct {
 
 func parseLimits(text string) (limits, bool) {
 	s, err := decode[storedLimits](text)
-	if err != nil || s.Idle < noIdle || s.Lifetime < 0 || s.Idle > maxMillis || s.Lifetime > maxMillis {
+	if err != nil || s.Idle < noIdle || s.Lifetime < 0 || s.Idle > maxLimit || s.Lifetime > maxLimit {
 		return limits{}, false
 	}
 	l := limits{idle: s.Idle, lifetime: s.Lifetime}

@@ -151,7 +151,7 @@ func TestOnErrorAnswersInTheProgramsOwnWords(t *testing.T) {
 		if body != "own words for /path" {
 			t.Errorf("the body is %q", body)
 		}
-		if got := res.Header.Get("Cache-Control"); got != "private" {
+		if got := res.Header.Get("Cache-Control"); got != "no-store" {
 			t.Errorf("Cache-Control %q", got)
 		}
 	})

@@ -167,8 +167,12 @@ func (p *parked) finish() *http.Response {
 // other returns a rig with another Config over the same store and clock.
 func (r *rig) other(c *cloakroom.Config) *rig {
 	r.t.Helper()
-	config := *c
-	config.Observer, config.Now = r.log, r.clock.Now
+	var config cloakroom.Config // and with nil, also with the default Observer
+	if c != nil {
+		config = *c
+		config.Observer = r.log
+	}
+	config.Now = r.clock.Now
 	m, err := cloakroom.New(r.spy, &config)
 	if err != nil {
 		r.t.Fatal(err)
@@ -176,4 +180,4 @@ func (r *rig) other(c *cloakroom.Config) *rig {
 	return &rig{t: r.t, m: m, spy: r.spy, log: r.log, clock: r.clock}
 }
 
-func sprint(v any) string { return fmt.Sprintf("%+v", v) }
+func sprint(values ...any) string { return fmt.Sprintf("%+v", values) }

@@ -53,6 +53,7 @@ type Session struct {
 	exact    bool // rec is what the store holds, to the byte
 	fatal    bool // err makes every commit fail, not only one with edits
 	resend   bool // the client's token needs another form
+	outdated bool // another request has renewed: the token as loaded must not be sent
 	presents bool // the client carries a token, good or bad
 	late     bool // the response has begun
 	finished bool // the handler has returned
@@ -183,7 +184,8 @@ func (s *Session) Names() []string {
 	})
 }
 
-// Delete deletes a field by name. A missing one is no error.
+// Delete deletes a field by name. A missing one is no error, and stays what it is when
+// another request sets it meanwhile.
 func (s *Session) Delete(name string) {
 	if s.goodName("delete", name) {
 		s.edit(edit{name: name})
@@ -206,7 +208,7 @@ func (s *Session) SetRaw(name, text string) {
 		return
 	}
 	text = strings.Trim(text, " \t\r\n")
-	if !json.Valid([]byte(text)) {
+	if !json.Valid([]byte(text)) || !utf8.ValidString(text) {
 		s.fail(fmt.Errorf("cloakroom: set the field %q: the text is not JSON; use a Key to have a value encoded", name), true)
 		return
 	}
@@ -464,12 +466,13 @@ func (s *Session) SignIn(owner string) {
 // forget makes the view that of a session that is not stored. The caller holds mu.
 func (s *Session) forget() {
 	s.rec, s.meta, s.exact, s.landed = store.Record{}, meta{}, false, nil
-	s.token, s.resend = Token{}, false
+	s.token, s.resend, s.outdated = Token{}, false, false
 }
 
 // Derive returns a key for the given purpose, derived from the token's secret: HMAC of
 // SHA-256 (RFC 2104). The same purpose gives the same key until the secret changes, by
-// Renew or SignIn, from that call on. The store cannot compute it. It is zero, with Err
+// Renew or SignIn, from that call on. In a session that is never stored it lasts for the
+// request. The store cannot compute it. It is zero, with Err
 // set, when no token can be made or tokens have no secret.
 func (s *Session) Derive(purpose string) [32]byte {
 	token := s.ensureToken()

@@ -1,23 +1,38 @@
 package cloakroom
 
 // ticket returns what the client of a stored session is to carry.
-func (s *Session) ticket() Ticket {
-	s.mu.Lock()
-	token, h := s.token, s.meta
-	s.mu.Unlock()
-	t := Ticket{Token: s.m.cfg.Tokens.Format(token), Send: true}
-	if s.m.persistent(h.limits) {
-		t.Expires = millis(s.m.deadline(&h))
+func (m *Manager) ticket(token Token, h *meta) Ticket {
+	t := Ticket{Token: m.cfg.Tokens.Format(token), Send: true}
+	if m.persistent(h.limits) {
+		t.Expires = millis(m.deadline(h))
 	}
 	return t
 }
 
-// send hands the client its ticket.
-func (s *Session) send() {
-	s.deliver(s.ticket())
+// send hands the client the ticket of the session that was saved, unless another one has
+// taken its place meanwhile.
+func (op *operation) send() {
+	t := op.m.ticket(op.token, &op.next)
+	s := op.s
 	s.mu.Lock()
-	s.resend, s.presents = false, true
+	current := s.begun == op.begun
+	if current {
+		s.resend, s.presents = false, true
+	}
 	s.mu.Unlock()
+	if current {
+		s.deliver(t)
+	}
+}
+
+// withdraw takes back what an earlier Save of this request had for the client, and has not
+// been sent: it opens nothing any more, and would overwrite a token that does.
+func (s *Session) withdraw() {
+	if s.x != nil {
+		s.x.withdraw()
+		return
+	}
+	s.out = nil
 }
 
 // deliver gives a ticket to the response, or keeps it for Manager.Commit.

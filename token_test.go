@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -12,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 var tokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
@@ -125,10 +128,47 @@ func TestASecretReachesNeitherStoreNorEventNorError(t *testing.T) {
 	cookie = ticket(r.with(func(s *cloakroom.Session) { s.SignIn("u1") }, cookie))
 	secrets = append(secrets, secret(cookie))
 	dump()
-	r.spy.meddle(func(s *spy) { s.load = nil })
 	r.opens("__Host-session=" + key(cookie) + strings.Repeat("A", 23))
+
+	// Errors of every kind, events, what a default Observer logs, and what the store was sent.
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&seen, nil)))
+	defer slog.SetDefault(before)
+	failing := r.other(nil)
+	down := errors.New("down")
+	for _, f := range []func(s *spy){
+		func(s *spy) {
+			s.load = func(context.Context, string) (store.Record, error) { return store.Record{}, down }
+		},
+		func(s *spy) {
+			s.save = func(context.Context, string, store.Change) (uint64, error) { return 0, down }
+		},
+		func(s *spy) { s.delete = func(context.Context, string) error { return down } },
+	} {
+		for _, m := range []*cloakroom.Manager{r.m, failing.m} {
+			r.spy.meddle(f)
+			s, err := m.Open(context.Background(), strings.TrimPrefix(cookie, "__Host-session="))
+			seen.WriteString(sprint(err))
+			if s != nil {
+				s.Renew()
+				seen.WriteString(sprint(s.Save(context.Background()), s.Destroy(context.Background()), s, s.Err()))
+				cloakroom.NewKey[chan int]("odd").Set(s, nil)
+				_, err = m.Commit(context.Background(), s)
+				seen.WriteString(sprint(err, s.Err()))
+				fmt.Fprintf(&seen, "%v %+v %#v", s, s, s)
+			}
+			r.spy.meddle(func(s *spy) { s.load, s.save, s.delete = nil, nil, nil })
+		}
+	}
+	r.spy.mu.Lock()
+	for _, c := range r.spy.changes {
+		doc, _ := c.Set.MarshalJSON()
+		seen.Write(doc)
+		seen.WriteString(sprint(c.If, c.Unset))
+	}
+	r.spy.mu.Unlock()
 	for _, e := range r.log.take() {
-		seen.WriteString(strings.TrimSpace(strings.ReplaceAll(sprint(e), "\n", " ")))
+		seen.WriteString(sprint(e))
 	}
 	for _, secret := range secrets {
 		if strings.Contains(seen.String(), secret) || strings.Contains(seen.String(), secret[:12]) {
@@ -172,7 +212,8 @@ func TestKeysRefuseForgedTokensWithoutAStoreCall(t *testing.T) {
 		if again := ticket(rotated.with(func(*cloakroom.Session) {}, reissued)); again != "" {
 			t.Error("a token with the first key was re-issued")
 		}
-		if _, saves, _ := rotated.spy.calls(); saves != 0 {
+		// One Save, which changes nothing, makes sure that the secret is good still.
+		if _, saves, _ := rotated.spy.calls(); saves != 1 {
 			t.Errorf("re-issuing cost %d saves", saves)
 		}
 		if last := r.other(&cloakroom.Config{Keys: [][]byte{fresh}}); !last.opens(reissued) || last.opens(cookie) {
