@@ -47,7 +47,7 @@ type Rejected struct {
 }
 
 // Dropped: edits were not saved. Names are the fields meant, without values; the
-// session's own settings are named "(renew)", "(sign-in)" and "(limits)".
+// session's own settings are named "(clear)", "(renew)", "(sign-in)" and "(limits)".
 type Dropped struct {
 	ID     string
 	Reason Reason

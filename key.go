@@ -64,7 +64,8 @@ func (k Key[T]) Lookup(s *Session) (T, bool) {
 }
 
 // Set sets the value. It is encoded at once, so what is later done to a map or a slice
-// in it does not show. A value that cannot be encoded sets [Session.Err].
+// in it does not show. A value that cannot be encoded sets [Session.Err]; so does a string
+// that is not UTF-8, but inside other values encoding/json replaces what is not.
 func (k Key[T]) Set(s *Session, v T) {
 	text, err := encode(v)
 	if err != nil {

@@ -141,6 +141,9 @@ func classify(ctx context.Context, op string, err error) (wrapped error, outage 
 	return fmt.Errorf("%w: %s: %w", ErrUnavailable, op, err), ended == nil || !errors.Is(err, ended)
 }
 
+// clockSkew is how far the clocks of manager and store may be apart without a complaint.
+const clockSkew = 10 * time.Second
+
 // check decides whether token opens rec, and says why not.
 func (m *Manager) check(rec *store.Record, token Token, now int64) (meta, Reason, string) {
 	if rec.Version == 0 {
@@ -164,8 +167,10 @@ func (m *Manager) check(rec *store.Record, token Token, now int64) (meta, Reason
 		return meta{}, ReasonLifetime, ""
 	case now >= m.expiry(&h, h.seen):
 		return meta{}, ReasonIdle, ""
-	case now >= rec.ExpiresAt.UnixMilli():
+	case now >= rec.ExpiresAt.UnixMilli()+clockSkew.Milliseconds():
 		return meta{}, ReasonStoreRule, "Load returned a record that has expired"
+	case now >= rec.ExpiresAt.UnixMilli(): // by our clock, not by that of the store
+		return meta{}, ReasonIdle, ""
 	}
 	return h, "", ""
 }

@@ -255,7 +255,9 @@ func TestNonsenseFromTheStoreSignsOut(t *testing.T) {
 	}
 	version0, expired, empty := good, good, good
 	version0.Version = 0
-	expired.ExpiresAt = r.clock.Now().Add(-time.Second)
+	expired.ExpiresAt = r.clock.Now().Add(-time.Minute)
+	skewed := good
+	skewed.ExpiresAt = r.clock.Now().Add(-time.Second)
 	empty.Fields = store.Fields{}
 	for what, tc := range map[string]struct {
 		rec    store.Record
@@ -265,6 +267,7 @@ func TestNonsenseFromTheStoreSignsOut(t *testing.T) {
 	}{
 		"version 0":       {version0, nil, cloakroom.ReasonStoreRule, "version 0"},
 		"expired":         {expired, nil, cloakroom.ReasonStoreRule, "expired"},
+		"other clock":     {skewed, nil, cloakroom.ReasonIdle, ""},
 		"no fields":       {empty, nil, cloakroom.ReasonBadRecord, "$created"},
 		"no secret":       {without("$secret"), nil, cloakroom.ReasonBadSecret, ""},
 		"not JSON":        {with("$created", "{"), nil, cloakroom.ReasonBadRecord, "$created"},
