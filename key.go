@@ -82,26 +82,25 @@ func (k Key[T]) Set(s *Session, v T) {
 // then Get. A stored value of another type is left
 // alone, f is not called, and [Session.Err] is set.
 func (k Key[T]) Update(s *Session, f func(T) T) T {
-	var result T
-	compute := func(text string, ok bool) (string, error) {
-		var v T
+	apply := func(text string, ok bool) (v T, _ string, err error) {
 		if ok {
-			var err error
 			if v, err = decode[T](text); err != nil {
-				return "", k.error("decode", err)
+				return v, "", k.error("decode", err)
 			}
 		}
 		v = f(v)
-		text, err := encode(v)
-		if err != nil {
-			return "", k.error("encode", err)
+		if text, err = encode(v); err != nil {
+			return v, "", k.error("encode", err)
 		}
-		result = v
-		return text, nil
+		return v, text, nil
+	}
+	again := func(text string, ok bool) (string, error) {
+		_, text, err := apply(text, ok)
+		return text, err
 	}
 	for {
 		old, ok := s.lookup(k.name)
-		text, err := compute(old, ok)
+		v, text, err := apply(old, ok)
 		if err != nil {
 			s.fail(err, true)
 			var zero T
@@ -109,11 +108,11 @@ func (k Key[T]) Update(s *Session, f func(T) T) T {
 		}
 		e := edit{
 			name: k.name, value: text, present: true,
-			guarded: true, old: old, oldPresent: ok, steps: []step{{compute: compute}},
+			guarded: true, old: old, oldPresent: ok, steps: []step{{compute: again}},
 		}
 		// f ran without a lock, so another goroutine of this request may have been faster.
 		if s.editIf(e) {
-			return result
+			return v
 		}
 	}
 }
