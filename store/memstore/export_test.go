@@ -49,7 +49,7 @@ func (s *Store) Check() error {
 }
 
 func (sh *shard) check() (owned int, err error) {
-	sh.lock()
+	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	var count, linked, reserved, long int
 	var size int64

@@ -61,14 +61,14 @@ func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[string, e
 // youngest returns the number of the youngest record. A walk leaves out those that came
 // later: one could be a new record with the key of one already seen.
 func (sh *shard) youngest() uint64 {
-	sh.rlock()
+	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	return sh.born
 }
 
 // page appends the keys in the listPage slots that begin with slot from.
 func (sh *shard) page(keys []string, from uint32, youngest uint64) (page []string, more bool) {
-	sh.rlock()
+	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	now := sh.now()
 	end := min(from+listPage, sh.slots.used)
@@ -82,7 +82,7 @@ func (sh *shard) page(keys []string, from uint32, youngest uint64) (page []strin
 
 // owned returns the key of the record that was at at, if it still belongs to owner.
 func (sh *shard) owned(at place, owner string) (key string, ok bool) {
-	sh.rlock()
+	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	sl := sh.slots.at(at.slot)
 	if sl.born != at.born || !sl.listed(sh.now()) || sl.ownerName() != owner {

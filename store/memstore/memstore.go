@@ -152,7 +152,7 @@ func (s *Store) Len() int {
 	n := 0
 	for i := range s.shards {
 		sh := &s.shards[i]
-		sh.rlock()
+		sh.mu.RLock()
 		n += sh.count
 		sh.mu.RUnlock()
 	}

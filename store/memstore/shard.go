@@ -24,38 +24,15 @@ type shard struct {
 	_ [64]byte // keeps the next shard's lock off this one's cache line
 }
 
-// spins is how often a lock is asked for before the goroutine gives up its processor to
-// wait for it: a few microseconds, for which others hold it. To be parked costs more, and
-// on a busy machine milliseconds; a parked writer also keeps all readers out.
-const spins = 4000
-
-func (sh *shard) lock() {
-	for range spins {
-		if sh.mu.TryLock() {
-			return
-		}
-	}
-	sh.mu.Lock()
-}
-
-func (sh *shard) rlock() {
-	for range spins {
-		if sh.mu.TryRLock() {
-			return
-		}
-	}
-	sh.mu.RLock()
-}
-
 func (sh *shard) now() int64 { return sh.store.now().UnixMilli() }
 
 func (sh *shard) load(hash uint64, key string) (store.Record, bool) {
 	now := sh.now()
 	if sh.store.bounded {
-		sh.lock()
+		sh.mu.Lock()
 		defer sh.mu.Unlock()
 	} else {
-		sh.rlock()
+		sh.mu.RLock()
 		defer sh.mu.RUnlock()
 	}
 	n, sl := sh.find(hash, key)
@@ -71,7 +48,7 @@ func (sh *shard) load(hash uint64, key string) (store.Record, bool) {
 const dropPerSave = 2
 
 func (sh *shard) save(hash uint64, key string, change store.Change) (version uint64, evicted []string, err error) {
-	sh.lock()
+	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	// The clock is read with the lock held: read before, a Save that had to wait could
 	// revive a record that others have already found expired.
@@ -103,7 +80,7 @@ func (sh *shard) save(hash uint64, key string, change store.Change) (version uin
 }
 
 func (sh *shard) delete(hash uint64, key string) {
-	sh.lock()
+	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if n, _ := sh.find(hash, key); n != 0 {
 		sh.remove(n)

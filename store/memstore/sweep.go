@@ -38,7 +38,7 @@ func (s *Store) Sweep(ctx context.Context, limit int) (removed int, err error) {
 }
 
 func (sh *shard) sweep(limit int) (removed int, more bool) {
-	sh.lock()
+	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	return sh.expire(sh.now(), sweepBatch, limit)
 }
