@@ -6,7 +6,7 @@ import (
 )
 
 // sweepBatch is how many due records are looked at under one lock: few enough for a Load
-// that meets it to spin until it is free.
+// that meets it to wait no longer than for a Save.
 const sweepBatch = 16
 
 // Sweep removes at most limit expired records and returns how many. Fewer than limit
