@@ -65,7 +65,6 @@ var baseChecks = []check{
 			t.require(failed(err, "Create of a record that expires in a moment"))
 		}
 		t.awaitEnd(key, end)
-		base.ExpiresAt = later() // as if it had been loaded from a clock that is behind
 		_, err = t.store.Save(t.ctx, key, store.Change{Base: &base, Set: fields("a", "2"), ExpiresAt: later()})
 		t.answer(err, store.ErrNotFound, "Save with the last version for a Base, after the record had expired by itself")
 		t.gone(key, "after that Save")
