@@ -29,10 +29,13 @@ lint: ## check the form of the code, and look for mistakes in it
 bench: ## measure cloakroom and its peers
 	cd bench && go run .
 
+# When a time is up, Go before 1.27 at times says "context deadline exceeded" and means
+# nothing by it (go.dev/issue/75804); a number of runs, as in FUZZTIME=1000000x, avoids that.
 fuzz: ## run each fuzz target for FUZZTIME (60s)
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sed 's|/[^/]*:func | |' | sort | while read -r dir target; do \
 		echo "$$dir $$target"; (cd "$$dir" && go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) .) || exit; done
 
 # Without the race detector, so this is also where allocations are counted.
 cover: ## measure coverage; package cloakroom and store have to be above 90 %
-	@go test -cover ./... | awk -F '\t' '{ print } $$1 ~ /FAIL/ || $$2 ~ /cloakroom(\/store)?$$/ && substr($$4, 11) + 0 <= 90 { bad = 1 } END { exit bad }'
+	@go test -cover ./... | awk -F '\t' '{ print } $$1 ~ /FAIL/ { bad = 1 } \
+		$$2 ~ /cloakroom(\/store)?$$/ && substr($$4, 11) + 0 > 90 { good++ } END { exit bad || good != 2 }'
