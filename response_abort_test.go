@@ -152,9 +152,7 @@ func TestAClientThatGoesAwayDoesNotUndoTheWrite(t *testing.T) {
 			}()
 			<-started
 			leave()
-			if err := <-gone; !errors.Is(err, context.Canceled) {
-				t.Errorf("the client got %v", err)
-			}
+			<-gone // mostly with an error, but an answer may have crossed its leaving
 			site.wait()
 			events := r.log.take()
 			wantNoDropped(t, events)
