@@ -1,0 +1,57 @@
+package cloakroom
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
+)
+
+// settleTime is what a reload that settles an uncertain Save may take even when the
+// budget is used up: not knowing could lock the client out.
+const settleTime = 250 * time.Millisecond
+
+// settle handles an update whose answer was lost. When it wrote a secret, the record
+// says whether it landed.
+func (op *operation) settle(cause error) error {
+	if op.want.secret == "" {
+		return op.doubt(cause)
+	}
+	rec, err := op.s.load(op.ctx, settleTime, op.token.Key)
+	if err != nil {
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrMalformed) {
+			return op.ended(err)
+		}
+		return op.doubt(cause)
+	}
+	h, err := parseMeta(rec.Fields)
+	if err != nil || !op.ours(rec.Fields) {
+		return op.doubt(cause)
+	}
+	op.rec, op.meta, op.exact = rec, h, true
+	op.change, op.next = store.Change{}, h
+	return op.updated(rec.Version)
+}
+
+// doubt gives up what was wanted: it may have landed, so a second try could do it twice.
+func (op *operation) doubt(cause error) error {
+	s := op.s
+	s.mu.Lock()
+	dropped := op.want
+	s.doubt, s.flying = cause, nil
+	s.mu.Unlock()
+	s.drop(op.ctx, &dropped, ReasonUncertain)
+	return cause
+}
+
+// remove deletes a record.
+func (s *Session) remove(ctx context.Context, key string) error {
+	err := s.budget.spend(new(callContext), ctx, 0, func(ctx context.Context) error {
+		return s.m.store.Delete(ctx, key)
+	})
+	if err != nil {
+		return s.m.storeError(ctx, "delete", err)
+	}
+	return nil
+}
