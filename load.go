@@ -153,10 +153,10 @@ func (m *Manager) check(rec *store.Record, token Token, now int64) (meta, Reason
 	if err != nil {
 		return meta{}, ReasonBadRecord, err.Error()
 	}
-	_, guarded := rec.Fields.Get(fieldSecret)
+	stored, guarded := rec.Fields.Get(fieldSecret)
 	switch {
 	case token.Secret == "" && !guarded: // a scheme without secrets
-	case opensWith(rec.Fields, token.Secret):
+	case isSecret(stored, token.Secret):
 	case openedWith(rec.Fields, token.Secret, now):
 		return meta{}, ReasonOldSecret, ""
 	default:

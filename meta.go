@@ -115,6 +115,11 @@ func storedSecret(secret string) string {
 // opensWith reports whether secret is that of the record.
 func opensWith(fields store.Fields, secret string) bool {
 	text, _ := fields.Get(fieldSecret)
+	return isSecret(text, secret)
+}
+
+// isSecret reports whether text is what storedSecret makes of secret.
+func isSecret(text, secret string) bool {
 	stored, ok := parseHash(text)
 	if !ok {
 		return false

@@ -83,15 +83,17 @@ func (f Fields) Len() int {
 
 // Get returns the value of the named field, as it was set.
 func (f Fields) Get(name string) (value string, ok bool) {
+	if name == "" {
+		return "", false
+	}
 	c := f.cursor()
 	for c.next() {
-		if c.name < name {
-			continue
-		}
-		if c.name == name {
+		if len(c.name) == len(name) && c.name == name {
 			return c.value(), true
 		}
-		break // sorted: it cannot come any more
+		if c.name[0] > name[0] { // sorted, so it cannot come any more; more would cost more than it saves
+			break
+		}
 	}
 	return "", false
 }
