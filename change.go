@@ -18,12 +18,10 @@ func (op *operation) prepare() (something bool, err error) {
 	next := &op.next
 	if want.limits != (limitEdits{}) {
 		next.limits = want.limits.applyTo(next.limits)
-		text, err := next.limits.format()
-		if err != nil {
-			return false, fmt.Errorf("cloakroom: save: encode %s: %w", fieldLimits, err)
-		}
 		if next.limits != op.meta.limits {
-			b.set(fieldLimits, text)
+			if err := b.setLimits(next.limits); err != nil {
+				return false, err
+			}
 		}
 	}
 	if want.signIn {
@@ -76,8 +74,7 @@ func (op *operation) owesTicket() bool {
 	s := op.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	limits := op.want.limits.lifetime != 0 || op.want.limits.persistent != unset
-	return s.owesToken() || limits && !s.late && !s.outdated
+	return s.owesToken() || op.want.limits.inTicket() && !s.late && !s.outdated
 }
 
 // save sends the change to the store, within the budget.

@@ -69,8 +69,7 @@ func (s *Session) putBack() {
 // the session is gone and edits were dropped for it. The caller holds op.
 func (s *Session) commit(ctx context.Context) error {
 	s.mu.Lock()
-	p := s.pending()
-	doubt, gone := s.doubt, s.gone != "" && (p == nil || !p.signIn)
+	doubt, gone := s.doubt, s.hopeless()
 	s.mu.Unlock()
 	if doubt != nil {
 		return doubt
@@ -103,14 +102,27 @@ func (s *Session) due() (bool, error) {
 // caller holds mu.
 func (s *Session) owesToken() bool { return s.resend && !s.late && !s.outdated }
 
+// hopeless reports whether the session is gone, and nothing pending begins a new one. The
+// caller holds mu.
+func (s *Session) hopeless() bool {
+	p := s.pending()
+	return s.gone != "" && (p == nil || !p.signIn)
+}
+
+// giveUp drops what is pending in a session that is gone. The caller holds mu, which is
+// released.
+func (s *Session) giveUp(ctx context.Context) error {
+	dropped, reason := s.takePending(), s.gone
+	s.mu.Unlock()
+	s.drop(ctx, &dropped, reason)
+	return ErrEnded
+}
+
 // carry is a commit that has something to do.
 func (s *Session) carry(ctx context.Context) error {
 	s.mu.Lock()
-	if p := s.pending(); s.gone != "" && (p == nil || !p.signIn) {
-		dropped, reason := s.takePending(), s.gone
-		s.mu.Unlock()
-		s.drop(ctx, &dropped, reason)
-		return ErrEnded
+	if s.hopeless() {
+		return s.giveUp(ctx)
 	}
 	if s.late && s.needsTicket() {
 		s.mu.Unlock()
@@ -147,7 +159,7 @@ func (s *Session) needsTicket() bool {
 	if p == nil {
 		return false
 	}
-	return !s.stored() || p.renew || p.signIn || p.limits.lifetime != 0 || p.limits.persistent != unset
+	return !s.stored() || p.renew || p.signIn || p.limits.inTicket()
 }
 
 // update edits the record that the session was loaded from.
@@ -174,10 +186,10 @@ func (op *operation) update() error {
 			if err := op.back(attempt); err != nil {
 				return err
 			}
-			if err := op.reload(0); err != nil {
+			if err := op.reload(); err != nil {
 				return op.ended(err)
 			}
-		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrMalformed):
+		case saysGone(err):
 			return op.ended(err)
 		case errors.Is(err, errNotTried):
 			return err
@@ -213,9 +225,9 @@ func (op *operation) back(attempt int) error {
 
 // reload reads the record again and puts the edits on it. ErrNotFound means that the
 // session has ended, and errEpoch that another request signed in.
-func (op *operation) reload(least time.Duration) error {
+func (op *operation) reload() error {
 	s := op.s
-	rec, err := s.load(op.ctx, least, op.token.Key)
+	rec, err := s.load(op.ctx, 0, op.token.Key)
 	if err != nil {
 		return err
 	}
@@ -271,18 +283,23 @@ func (op *operation) ours(fields store.Fields) bool {
 
 var errEpoch = errors.New("cloakroom: another request signed in")
 
+// saysGone reports whether err means that this session cannot be written any more.
+func saysGone(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrMalformed) || errors.Is(err, errEpoch)
+}
+
 // errNotTried: there was no time left, so nothing was sent to the store.
 var errNotTried = errors.New("no time was left")
 
 // ended handles a session that is gone: a sign-in goes on as a new session, and all else
 // is dropped.
 func (op *operation) ended(err error) error {
-	reason := ReasonGone
-	switch {
-	case errors.Is(err, errEpoch):
-		reason = ReasonNewEpoch
-	case !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrMalformed):
+	if !saysGone(err) {
 		return err
+	}
+	reason := ReasonGone
+	if errors.Is(err, errEpoch) {
+		reason = ReasonNewEpoch
 	}
 	s := op.s
 	if op.want.signIn {

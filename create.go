@@ -42,11 +42,9 @@ func (op *operation) create() error {
 	op.next = meta{created: now, start: now, seen: now, limits: want.limits.applyTo(limits{})}
 	b.set(fieldCreated, strconv.FormatInt(now, 10))
 	if op.next.limits != (limits{}) {
-		text, err := op.next.limits.format()
-		if err != nil {
-			return fmt.Errorf("cloakroom: save: encode %s: %w", fieldLimits, err)
+		if err := b.setLimits(op.next.limits); err != nil {
+			return err
 		}
-		b.set(fieldLimits, text)
 	}
 	if op.token.Secret != "" {
 		b.set(fieldSecret, storedSecret(op.token.Secret))

@@ -1,6 +1,7 @@
 package cloakroom
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -65,6 +66,9 @@ func (e limitEdits) applyTo(l limits) limits {
 
 // backToConfig as a limit takes a session's own setting away.
 const backToConfig = -2
+
+// inTicket reports whether what changes is part of the client's ticket.
+func (e limitEdits) inTicket() bool { return e.lifetime != 0 || e.persistent != unset }
 
 // merge puts later edits on top.
 func (e *limitEdits) merge(later limitEdits) {
@@ -248,6 +252,15 @@ func (c *changeBuilder) keep(name string, fields store.Fields) {
 
 func (c *changeBuilder) set(name, value string) {
 	c.fields = append(c.fields, store.Field{Name: name, Value: value})
+}
+
+func (c *changeBuilder) setLimits(l limits) error {
+	text, err := l.format()
+	if err != nil {
+		return fmt.Errorf("cloakroom: save: encode %s: %w", fieldLimits, err)
+	}
+	c.set(fieldLimits, text)
+	return nil
 }
 
 // build returns the fields to set, sorted in place.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // The methods that do something now.
@@ -74,10 +72,7 @@ func (s *Session) Reload(ctx context.Context) error {
 func (s *Session) reload(ctx context.Context) error {
 	s.mu.Lock()
 	if s.gone != "" {
-		dropped, reason := s.takePending(), s.gone
-		s.mu.Unlock()
-		s.drop(ctx, &dropped, reason)
-		return ErrEnded
+		return s.giveUp(ctx)
 	}
 	if !s.stored() {
 		s.doubt = nil
@@ -86,8 +81,8 @@ func (s *Session) reload(ctx context.Context) error {
 	}
 	op := s.newOperation(ctx)
 	s.mu.Unlock()
-	err := op.reload(0)
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrMalformed) || errors.Is(err, errEpoch) {
+	err := op.reload()
+	if saysGone(err) {
 		return op.lose(err)
 	}
 	s.mu.Lock()

@@ -2,7 +2,6 @@ package cloakroom
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/store"
@@ -20,7 +19,7 @@ func (op *operation) settle(cause error) error {
 	}
 	rec, err := op.s.load(op.ctx, settleTime, op.token.Key)
 	if err != nil {
-		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrMalformed) {
+		if saysGone(err) {
 			return op.ended(err)
 		}
 		return op.doubt(cause)
