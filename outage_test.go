@@ -25,6 +25,20 @@ func (r *rig) failLoads() {
 	})
 }
 
+// loseAnswers makes every Save fail, though what it sent has landed or has not.
+func (r *rig) loseAnswers(landed bool) {
+	r.spy.meddle(func(s *spy) {
+		s.save = func(ctx context.Context, key string, c store.Change) (uint64, error) {
+			if landed {
+				if _, err := s.Store.Save(ctx, key, c); err != nil {
+					r.t.Error(err)
+				}
+			}
+			return 0, errStore
+		}
+	})
+}
+
 func TestInAnOutageARequestWithACookieGets503AndKeepsIt(t *testing.T) {
 	r := newRig(t, nil)
 	cookie := r.fresh()
@@ -141,16 +155,8 @@ func TestConflictsEndWithStoreTimeout(t *testing.T) {
 func TestAnUncertainSaveIsNeverRepeated(t *testing.T) {
 	r := newRig(t, nil)
 	cookie := r.fresh()
-	lose := func(s *spy) {
-		s.save = func(ctx context.Context, key string, c store.Change) (uint64, error) {
-			if _, err := s.Store.Save(ctx, key, c); err != nil {
-				t.Error(err)
-			}
-			return 0, errStore
-		}
-	}
 	add := func(n int) int { return n + 1 }
-	r.spy.meddle(lose)
+	r.loseAnswers(true)
 	if res := r.with(func(s *cloakroom.Session) { visits.Update(s, add) }, cookie); res.StatusCode != 503 {
 		t.Errorf("status %d", res.StatusCode)
 	}
@@ -187,14 +193,7 @@ func TestAnUncertainSaveIsNeverRepeated(t *testing.T) {
 
 func TestAnUncertainCreateLeavesNoCookieAndCanBeginAgain(t *testing.T) {
 	r := newRig(t, nil)
-	r.spy.meddle(func(y *spy) {
-		y.save = func(ctx context.Context, key string, c store.Change) (uint64, error) {
-			if _, err := y.Store.Save(ctx, key, c); err != nil {
-				t.Error(err)
-			}
-			return 0, errStore
-		}
-	})
+	r.loseAnswers(true)
 	res := r.with(func(s *cloakroom.Session) {
 		name.Set(s, "x")
 		if err := s.Save(context.Background()); !errors.Is(err, cloakroom.ErrUnavailable) {

@@ -124,16 +124,7 @@ func TestAnUncertainRenewIsSettledByAReload(t *testing.T) {
 	for _, landed := range []bool{true, false} {
 		r := newRig(t, nil)
 		before := r.fresh()
-		r.spy.meddle(func(s *spy) {
-			s.save = func(ctx context.Context, key string, c store.Change) (uint64, error) {
-				if landed {
-					if _, err := s.Store.Save(ctx, key, c); err != nil {
-						t.Error(err)
-					}
-				}
-				return 0, errors.New("connection reset")
-			}
-		})
+		r.loseAnswers(landed)
 		res := r.with(func(s *cloakroom.Session) { s.Renew(); visits.Set(s, 1) }, before)
 		r.spy.meddle(func(s *spy) { s.save = nil })
 		if landed {

@@ -178,16 +178,7 @@ func TestAnUncertainSignInIsSettledByAReload(t *testing.T) {
 	for _, landed := range []bool{true, false} {
 		r := newRig(t, nil)
 		before := r.fresh()
-		r.spy.meddle(func(s *spy) {
-			s.save = func(ctx context.Context, key string, c store.Change) (uint64, error) {
-				if landed {
-					if _, err := s.Store.Save(ctx, key, c); err != nil {
-						t.Error(err)
-					}
-				}
-				return 0, errors.New("connection reset")
-			}
-		})
+		r.loseAnswers(landed)
 		res := r.with(func(s *cloakroom.Session) { s.SignIn("u1") }, before)
 		r.spy.meddle(func(s *spy) { s.save = nil })
 		if landed {
