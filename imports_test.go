@@ -32,13 +32,23 @@ var rooms = []room{
 	{dir: "store"},
 	{dir: "store/storetest", imports: "store"},
 	{dir: "store/memstore", imports: "store", tests: "store/storetest"},
-	{dir: "store/sqlstore", imports: "store", tests: "store/storetest"},
+	{dir: "store/kvstore", imports: "store", tests: "store/storetest"},
+	{dir: "store/sqlstore", imports: "store store/kvstore", tests: "store/storetest"},
+	{dir: "store/filestore", imports: "store store/kvstore", tests: "store/storetest"},
+	{dir: "store/redisstore", imports: "store store/kvstore", tests: "store/storetest", module: true},
+	{dir: "store/mongostore", imports: "store store/kvstore", tests: "store/storetest", module: true},
+	{dir: "store/boltstore", imports: "store store/kvstore", tests: "store/storetest", module: true},
+	{dir: "store/memcachestore", imports: "store store/kvstore", tests: "store/storetest", module: true},
 	{dir: ".", imports: "store", tests: "store/memstore cloakroomtest"},
 	{dir: "cloakroomtest", imports: ".", tests: "store store/memstore"},
-	{dir: "cmd/cloakroom", imports: "store store/memstore store/sqlstore .", module: true},
-	{dir: "bench", imports: "store store/memstore .", module: true},
-	{dir: "internal/integration", tests: "store store/storetest store/memstore store/sqlstore . cloakroomtest", module: true},
+	{dir: "cmd/cloakroom", imports: "store store/memstore " + onServers + " .", module: true},
+	{dir: "internal/integration", imports: ". store store/storetest " + onServers, tests: "store/memstore cloakroomtest", module: true},
+	{dir: "internal/integration/ferret", imports: ". store store/mongostore store/kvstore internal/integration", tests: "store/storetest", module: true},
+	{dir: "bench", imports: "store store/memstore " + onServers + " . internal/integration", module: true},
 }
+
+// onServers are the stores that keep their records outside the process.
+const onServers = "store/kvstore store/sqlstore store/filestore store/redisstore store/mongostore store/boltstore store/memcachestore"
 
 const (
 	rootModule  = "github.com/cloakroom-go/cloakroom"

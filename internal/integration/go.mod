@@ -12,6 +12,21 @@ require (
 )
 
 require (
+	filippo.io/edwards25519 v1.2.0 // indirect
+	github.com/bradfitz/gomemcache v0.0.0-20260422231931-4d751bb6e37c // indirect
+	github.com/go-sql-driver/mysql v1.10.1 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/pgx/v5 v5.12.0 // indirect
+	github.com/redis/rueidis v1.0.79 // indirect
+	go.etcd.io/bbolt v1.5.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
+)
+
+require (
+	github.com/cloakroom-go/cloakroom/store/boltstore v0.0.0
+	github.com/cloakroom-go/cloakroom/store/memcachestore v0.0.0
+	github.com/cloakroom-go/cloakroom/store/redisstore v0.0.0
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/uuid v1.6.0 // indirect
@@ -25,3 +40,9 @@ require (
 )
 
 replace github.com/cloakroom-go/cloakroom => ../..
+
+replace github.com/cloakroom-go/cloakroom/store/redisstore => ../../store/redisstore
+
+replace github.com/cloakroom-go/cloakroom/store/boltstore => ../../store/boltstore
+
+replace github.com/cloakroom-go/cloakroom/store/memcachestore => ../../store/memcachestore

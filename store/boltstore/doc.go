@@ -1,0 +1,2 @@
+// Package boltstore keeps sessions in a bbolt file.
+package boltstore

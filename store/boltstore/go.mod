@@ -1,0 +1,7 @@
+module github.com/cloakroom-go/cloakroom/store/boltstore
+
+go 1.25.0
+
+require github.com/cloakroom-go/cloakroom v0.0.0
+
+replace github.com/cloakroom-go/cloakroom => ../..

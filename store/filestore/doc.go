@@ -1,0 +1,2 @@
+// Package filestore keeps sessions in files.
+package filestore

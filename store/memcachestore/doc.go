@@ -1,0 +1,2 @@
+// Package memcachestore keeps sessions in memcached.
+package memcachestore

@@ -1,0 +1,2 @@
+// Package mongostore keeps sessions in MongoDB.
+package mongostore
