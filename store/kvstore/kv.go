@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// KV keeps values at keys. It knows nothing of sessions.
+// KV keeps values at keys. It knows nothing of sessions. Package kvtest checks every rule
+// by its number.
 //
 //  1. A KV is safe for concurrent use.
 //  2. An entry is live until its ExpiresAt, judged by the KV's own clock. What is not live
@@ -16,8 +17,12 @@ import (
 //     has ended before the call, nothing is changed.
 //  5. An error that no rule here names is an outage. A KV never repeats a CompareAndSwap
 //     that may have landed.
+//  6. A key is what it is in package store: 1 to 256 bytes of valid UTF-8 without NUL, and
+//     two keys that differ in any byte are two entries. A KV that takes fewer says so in its
+//     comment, and refuses the others with an error before it does anything.
 type KV interface {
-	// Get returns the live entry at key, or [store.ErrNotFound].
+	// Get returns the live entry at key, or [store.ErrNotFound]. Value is what was put
+	// there, to the byte.
 	Get(ctx context.Context, key string) (Entry, error)
 
 	// CompareAndSwap puts next at key, in one atomic step, if what is there is old.
@@ -28,6 +33,8 @@ type KV interface {
 	//     that is not 0.
 	//  3. When CompareAndSwap fails with ErrConflict, nothing was changed. After an outage it
 	//     may have landed, wholly or not at all.
+	//  4. A next whose ExpiresAt has come is an end: the answer is the same as for any other
+	//     next, and when it is nil there is no live entry any more.
 	CompareAndSwap(ctx context.Context, key string, old *Entry, next Entry) error
 
 	// Delete removes the entry at key. A missing entry is not an error. After Delete has
@@ -40,7 +47,8 @@ type Entry struct {
 	// Value is any bytes, kept as they are.
 	Value string
 	// ExpiresAt is when the entry ends, kept to the millisecond where the server can and
-	// never later than asked for. Zero is never.
+	// never later than asked for. Zero is never. Get returns it where the server tells it,
+	// else zero.
 	ExpiresAt time.Time
 	// Owner is the user whose entry this is, "" for nobody. It is for KVs that keep an index
 	// of owners; others ignore it, and Get need not return it.
