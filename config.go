@@ -2,11 +2,14 @@ package cloakroom
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -57,8 +60,20 @@ type Config struct {
 	// while sessions live. Defaults to false.
 	AcceptUntagged bool
 
+	// NewID makes the public half of new tokens, for programs whose IDs mean something,
+	// such as a shard or a time. IDs must be unique and may be guessed: the secret half is
+	// always the manager's own. It may block until ctx ends; its error fails the request.
+	// Defaults to random bytes.
+	NewID func(ctx context.Context) ([15]byte, error)
+
 	// Tokens decides what tokens are. Defaults to the scheme described at [TokenScheme].
 	Tokens TokenScheme
+
+	// KeyPrefix is put in front of the keys of this manager's records, so that several
+	// managers can share a store without opening each other's sessions: up to 128 bytes of
+	// UTF-8 without NUL that do not begin with "$". IDs do not show it. Changing it ends all
+	// sessions. Defaults to none.
+	KeyPrefix string
 
 	// Transport decides how tokens travel. Defaults to the cookie described by Cookie.
 	Transport Transport
@@ -127,7 +142,7 @@ const (
 // values that the caller set can be wrong.
 func (c Config) withDefaults(s store.Store) (Config, error) {
 	for _, check := range []func(*Config) error{
-		(*Config).checkNegative, (*Config).resolveTimes, (*Config).resolveTokens,
+		(*Config).checkNegative, (*Config).resolveTimes, (*Config).checkPrefix, (*Config).resolveTokens,
 	} {
 		if err := check(&c); err != nil {
 			return Config{}, err
@@ -215,8 +230,25 @@ func (c *Config) resolveTimes() error {
 	return nil
 }
 
+func (c *Config) checkPrefix() error {
+	const most = 128 // leaves as much for the key
+	switch p := c.KeyPrefix; {
+	case len(p) > most:
+		return fmt.Errorf("cloakroom: Config.KeyPrefix has %d bytes: use at most %d", len(p), most)
+	case reserved(p):
+		return fmt.Errorf("cloakroom: Config.KeyPrefix %q begins with $: such keys are the manager's own, choose another prefix", p)
+	case !utf8.ValidString(p), strings.IndexByte(p, 0) >= 0:
+		return fmt.Errorf("cloakroom: Config.KeyPrefix %q is not valid UTF-8 or holds a NUL: use letters, digits and colons", p)
+	}
+	return nil
+}
+
 func (c *Config) resolveTokens() error {
 	if c.Tokens != nil {
+		if c.NewID != nil {
+			return errors.New("cloakroom: Config.NewID and Config.Tokens are both set: " +
+				"NewID belongs to the default tokens, so let your TokenScheme make the IDs")
+		}
 		if len(c.Keys) > 0 || c.AcceptUntagged {
 			return errors.New("cloakroom: Config.Keys and Config.Tokens are both set: " +
 				"the tags belong to the default tokens, so give keys to your TokenScheme instead")
@@ -226,7 +258,7 @@ func (c *Config) resolveTokens() error {
 	if c.AcceptUntagged && len(c.Keys) == 0 {
 		return errors.New("cloakroom: Config.AcceptUntagged is set without Config.Keys: no token is tagged; set Keys or leave it off")
 	}
-	scheme := &defaultScheme{acceptUntagged: c.AcceptUntagged}
+	scheme := &defaultScheme{newID: c.NewID, acceptUntagged: c.AcceptUntagged}
 	for i, key := range c.Keys {
 		if len(key) < minKey {
 			return fmt.Errorf("cloakroom: Config.Keys[%d] has %d bytes: use at least %d, from a random source", i, len(key), minKey)

@@ -32,7 +32,7 @@ func (c *candidates) try(text string) (done bool, err error) {
 	s, m := c.s, c.s.m
 	s.presents = true
 	token, ok := m.cfg.Tokens.Parse(text)
-	if !ok || !goodKey(token.Key) {
+	if !ok || !goodKey(token.Key) || len(m.cfg.KeyPrefix)+len(token.Key) > maxKey {
 		if !c.bad {
 			c.bad = true
 			c.reject("", ReasonBadToken, "")
@@ -79,10 +79,13 @@ func (c *candidates) try(text string) (done bool, err error) {
 	return true, nil
 }
 
+// maxKey is how long the keys of a store may be.
+const maxKey = 256
+
 // goodKey reports whether a key that a TokenScheme has found may go to the store: those
 // of the manager's own records may not.
 func goodKey(key string) bool {
-	return key != "" && len(key) <= 256 && key[0] != '$' && utf8.ValidString(key) && strings.IndexByte(key, 0) < 0
+	return key != "" && len(key) <= maxKey && key[0] != '$' && utf8.ValidString(key) && strings.IndexByte(key, 0) < 0
 }
 
 func (c *candidates) reject(id string, reason Reason, detail string) {
@@ -101,7 +104,7 @@ func (c *candidates) tell() {
 // fetch calls the store, within the budget.
 func (s *Session) fetch(ctx context.Context, call *callContext, least time.Duration, key string) (rec store.Record, err error) {
 	err = s.budget.spend(call, ctx, least, func(ctx context.Context) error {
-		rec, err = s.m.store.Load(ctx, key)
+		rec, err = s.m.store.Load(ctx, s.m.cfg.KeyPrefix+key)
 		return err
 	})
 	return rec, err

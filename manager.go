@@ -29,8 +29,8 @@ type Manager struct {
 // Config asks for something that s cannot do; the message names the field and the remedy.
 // The Config is copied: changing it later does nothing.
 //
-// Managers over the same store open each other's sessions. Give sessions that must not
-// be mistaken for one another stores of their own.
+// Managers over the same store open each other's sessions, unless each has a
+// Config.KeyPrefix of its own.
 func New(s store.Store, config *Config) (*Manager, error) {
 	if s == nil {
 		return nil, errors.New("cloakroom: New: the store is nil: pass one, such as memstore.New(nil)")

@@ -414,7 +414,11 @@ func (s *Session) Renew() {
 	}
 }
 
+// freshSecret returns a token whose secret is to replace that of the session.
 func (s *Session) freshSecret(doing string) (Token, bool) {
+	if d, ok := s.m.cfg.Tokens.(*defaultScheme); ok {
+		return d.token(nil), true // no need of an ID, so Config.NewID is not asked for one
+	}
 	fresh, err := s.m.cfg.Tokens.New(s.ctx)
 	switch {
 	case err != nil:
@@ -455,7 +459,9 @@ func (s *Session) SignIn(owner string) {
 			s.begun++      // and what comes of it does too
 		}
 		if s.token.Key == "" {
-			s.token = fresh
+			if s.m.cfg.NewID == nil { // else the commit asks it for an ID
+				s.token = fresh
+			}
 		} else if !s.stored() {
 			s.token.Secret = fresh.Secret
 		}

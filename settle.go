@@ -47,7 +47,7 @@ func (op *operation) doubt(cause error) error {
 // remove deletes a record.
 func (s *Session) remove(ctx context.Context, key string) error {
 	err := s.budget.spend(new(callContext), ctx, 0, func(ctx context.Context) error {
-		return s.m.store.Delete(ctx, key)
+		return s.m.store.Delete(ctx, s.m.cfg.KeyPrefix+key)
 	})
 	if err != nil {
 		return s.m.storeError(ctx, "delete", err)

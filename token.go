@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"fmt"
 	"strings"
 )
 
@@ -50,17 +51,31 @@ const (
 // defaultScheme is the scheme of the package. The split falls between two characters,
 // so key and secret are substrings of the token.
 type defaultScheme struct {
+	newID          func(context.Context) ([idBytes]byte, error) // nil: random
 	keys           [][]byte // the first one tags, all verify; none: no tags
 	acceptUntagged bool
 }
 
-func (d *defaultScheme) New(context.Context) (Token, error) {
+func (d *defaultScheme) New(ctx context.Context) (Token, error) {
+	if d.newID == nil {
+		return d.token(nil), nil
+	}
+	id, err := d.newID(ctx)
+	if err != nil {
+		return Token{}, fmt.Errorf("Config.NewID: %w", err)
+	}
+	return d.token(id[:]), nil
+}
+
+// token returns a token with a random secret, and a random ID unless one is given.
+func (d *defaultScheme) token(id []byte) Token {
 	var raw [idBytes + secretBytes]byte
 	rand.Read(raw[:]) // never fails: crypto/rand ends the program instead
+	copy(raw[:], id)
 	var text [tokenLen]byte
 	base64.RawURLEncoding.Encode(text[:], raw[:])
 	token := string(text[:])
-	return Token{Key: token[:keyLen], Secret: token[keyLen:]}, nil
+	return Token{Key: token[:keyLen], Secret: token[keyLen:]}
 }
 
 func (d *defaultScheme) Parse(text string) (Token, bool) {
