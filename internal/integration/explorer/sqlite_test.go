@@ -3,7 +3,6 @@ package explorer
 import (
 	"database/sql"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	_ "modernc.org/sqlite"
@@ -36,19 +35,4 @@ func inSQLite(t *testing.T) store.Store {
 	return s
 }
 
-// TestPromisesHoldOnSQLite leaves the longer programs to the store in memory, whose steps
-// take less time.
-func TestPromisesHoldOnSQLite(t *testing.T) {
-	short := slices.DeleteFunc(slices.Clone(programs), func(p program) bool { return len(p) > 1 })
-	for name, settings := range map[string][]setting{
-		"two requests of an anonymous session": pairs(scene{anonymous, fresh, true}, short, browser),
-		"two requests of a session of alice":   pairs(scene{alice, stale, true}, short, browser),
-		"one with the fixed cookie":            pairs(scene{anonymous, stale, true}, short, fixed),
-		"three requests":                       triples(scene{anonymous, fresh, false}, []program{{updateN}, {renew}, {destroy}}, browser),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			keeps(t, inSQLite, settings)
-		})
-	}
-}
+func TestPromisesHoldOnSQLite(t *testing.T) { Explore(t, inSQLite, Reduced()) }

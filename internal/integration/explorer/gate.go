@@ -76,13 +76,6 @@ func hold(ctx context.Context, c *call) error {
 	return nil
 }
 
-// pause is a step inside a call, for broken stores that need more than one.
-func pause(ctx context.Context, verb string) error {
-	c := &call{verb: verb}
-	c.end(0, nil)
-	return hold(ctx, c)
-}
-
 func (g gate) Load(ctx context.Context, key string) (store.Record, error) {
 	c := &call{verb: "load", key: key}
 	if err := hold(ctx, c); err != nil {

@@ -30,7 +30,7 @@ type schedule struct {
 
 	choices    []choice // taken so far
 	everyOrder bool
-	asleep     []step // that need not be taken now, see search_test.go
+	asleep     []step // that need not be taken now, see search.go
 	told       *strings.Builder
 	names      map[string]string // of keys, for the report
 }
@@ -56,6 +56,9 @@ type result struct {
 
 // play runs one schedule over st. It must be called in a bubble.
 func play(st store.Store, set setting, script script) result {
+	if b, ok := st.(*bridge); ok {
+		b.begin()
+	}
 	s := &schedule{model: model{store: st}, setting: set, everyOrder: script.everyOrder}
 	if script.tell {
 		s.told, s.names = &strings.Builder{}, map[string]string{}

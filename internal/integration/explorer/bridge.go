@@ -1,0 +1,206 @@
+package explorer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
+)
+
+// A bridge is the store in a bubble that stands for one outside of it. A client of a
+// server cannot live in a bubble: its goroutines wait for the network, so the bubble would
+// never come to rest, and the server's clock is not the bubble's.
+//
+// The bridge hands each call to a goroutine outside and waits for the answer. It waits on
+// a channel that was made outside, which the bubble does not take for rest: so nothing
+// else happens meanwhile, and the clock of the bubble stands still.
+//
+// Times are moved from the one clock to the other. When time has passed in the bubble that
+// has not passed outside, the bridge makes the records of the schedule older by that much,
+// with a Save that names nothing but ExpiresAt: for the server, that is the same. It
+// raises their versions, so who comes with a Base after that is told to read again.
+type bridge struct {
+	outside store.Store
+	mu      sync.Mutex // one call at a time
+	jobs    chan job   // both made outside
+	done    chan any   // what the job has panicked with
+
+	offset time.Duration       // from the bubble's clock to the server's
+	keys   map[string]struct{} // of records that may be live
+}
+
+// A job is a call on its way.
+type job struct {
+	call func(context.Context)
+	left time.Duration // until its context ends
+}
+
+// patience is how long a server may take for one call, which is milliseconds when all is
+// well. Without an end, a schedule in which it hangs could not be told.
+const patience = 30 * time.Second
+
+// drift is by how much the clocks may disagree before the records are made older: more
+// than the waits between attempts, and less than what a leap ends a session by.
+const drift = 500 * time.Millisecond
+
+// bridgeTo must be called outside the bubble. The bridge is taken down when t ends.
+func bridgeTo(t *testing.T, outside store.Store) *bridge {
+	b := &bridge{outside: outside, jobs: make(chan job), done: make(chan any)}
+	go func() {
+		for j := range b.jobs {
+			b.done <- j.do()
+		}
+	}()
+	t.Cleanup(func() { close(b.jobs) })
+	return b
+}
+
+// do runs outside the bubble.
+func (j job) do() (panicked any) {
+	defer func() { panicked = recover() }()
+	ctx, cancel := context.WithTimeout(context.Background(), j.left)
+	defer cancel()
+	j.call(ctx)
+	return nil
+}
+
+// begin forgets the records of the schedule before, and sets the bubble's clock to the
+// server's.
+func (b *bridge) begin() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.offset, b.keys = b.difference(context.Background()), map[string]struct{}{}
+}
+
+// cross has call happen outside. While it does, no time passes in the bubble and nobody
+// runs who could cancel ctx, so its end is known before.
+func (b *bridge) cross(ctx context.Context, call func(context.Context)) {
+	left := patience
+	if deadline, ok := ctx.Deadline(); ok {
+		left = min(left, time.Until(deadline))
+	}
+	if ctx.Err() != nil {
+		left = 0
+	}
+	b.jobs <- job{call, left}
+	if panicked := <-b.done; panicked != nil {
+		panic(panicked)
+	}
+}
+
+// difference is how far the server's clock is ahead, in whole milliseconds: stores keep no
+// less.
+func (b *bridge) difference(ctx context.Context) time.Duration {
+	here := time.Now().UnixMilli()
+	var there int64
+	b.cross(ctx, func(context.Context) { there = time.Now().UnixMilli() })
+	return time.Duration(there-here) * time.Millisecond
+}
+
+// in and out move a time from one clock to the other.
+func (b *bridge) in(t time.Time) time.Time { return t.Round(0).Add(-b.offset) }
+
+func (b *bridge) out(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Round(0).Add(b.offset)
+}
+
+// catchUp makes the records older by the time that has passed in the bubble only.
+func (b *bridge) catchUp() error {
+	ctx := context.Background()
+	late := b.offset - b.difference(ctx)
+	if late.Abs() < drift {
+		return nil
+	}
+	b.offset -= late
+	for _, key := range slices.Sorted(maps.Keys(b.keys)) {
+		var err error
+		b.cross(ctx, func(ctx context.Context) { err = makeOlder(ctx, b.outside, key, late) })
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			delete(b.keys, key)
+		case err != nil:
+			return fmt.Errorf("bridge: let %v pass: %w", late, err)
+		}
+	}
+	return nil
+}
+
+// makeOlder has a record end that much sooner. One that would have ended already gets a
+// moment more and is waited for: it shall expire, which a Save with an end in the past
+// need not be to a store.
+func makeOlder(ctx context.Context, s store.Store, key string, by time.Duration) error {
+	rec, err := s.Load(ctx, key)
+	if err != nil {
+		return err
+	}
+	end := rec.ExpiresAt.Add(-by)
+	soon := time.Now().Add(2 * time.Millisecond)
+	if end.Before(soon) {
+		end = soon
+		defer func() { time.Sleep(time.Until(end) + time.Millisecond) }()
+	}
+	_, err = s.Save(ctx, key, store.Change{ExpiresAt: end})
+	return err
+}
+
+func (b *bridge) Load(ctx context.Context, key string) (rec store.Record, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.catchUp(); err != nil {
+		return store.Record{}, err
+	}
+	b.cross(ctx, func(ctx context.Context) { rec, err = b.outside.Load(ctx, key) })
+	if err == nil {
+		rec.ExpiresAt = b.in(rec.ExpiresAt)
+	}
+	return rec, err
+}
+
+func (b *bridge) Save(ctx context.Context, key string, change store.Change) (version uint64, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.catchUp(); err != nil {
+		return 0, err
+	}
+	change.ExpiresAt = b.out(change.ExpiresAt)
+	if change.Base != nil {
+		base := *change.Base
+		base.ExpiresAt = b.out(base.ExpiresAt)
+		change.Base = &base
+	}
+	b.cross(ctx, func(ctx context.Context) { version, err = b.outside.Save(ctx, key, change) })
+	b.keys[key] = struct{}{}
+	return version, err
+}
+
+func (b *bridge) Delete(ctx context.Context, key string) (err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.catchUp(); err != nil {
+		return err
+	}
+	b.cross(ctx, func(ctx context.Context) { err = b.outside.Delete(ctx, key) })
+	return err
+}
+
+// Sweep does nothing for a server that removes what has expired by itself.
+func (b *bridge) Sweep(ctx context.Context, limit int) (removed int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.catchUp(); err != nil {
+		return 0, err
+	}
+	if sweeper, ok := store.As[store.Sweeper](b.outside); ok {
+		b.cross(ctx, func(ctx context.Context) { removed, err = sweeper.Sweep(ctx, limit) })
+	}
+	return removed, err
+}
