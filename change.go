@@ -33,7 +33,7 @@ func (op *operation) prepare() (something bool, err error) {
 		b.set(fieldStart, at)
 		b.set(fieldSeen, at)
 		op.change.Owner = &want.owner
-	} else if op.m.touchDue(&op.meta, now) {
+	} else if want.touch || want.force || op.m.touchDue(&op.meta, now) {
 		next.seen = now
 		b.set(fieldSeen, strconv.FormatInt(now, 10))
 	}
@@ -45,7 +45,7 @@ func (op *operation) prepare() (something bool, err error) {
 		}
 		// A sign-in that meets a renewal is tried again, so that $previous is what it replaces.
 		b.keep(fieldSecret, op.rec.Fields)
-	} else if op.owesTicket() {
+	} else if op.owesTicket(next.seen != op.meta.seen) {
 		// It holds the secret as loaded, which must be good still: a dead token sent over
 		// the good one of another response would sign the client out.
 		op.ticket = true
@@ -69,12 +69,14 @@ func (op *operation) prepare() (something bool, err error) {
 	return true, nil
 }
 
-// owesTicket reports whether the client needs its token anew though that does not change.
-func (op *operation) owesTicket() bool {
+// owesTicket reports whether the client is to get its token anew though that does not
+// change. touched says that the commit counts as a use of the session.
+func (op *operation) owesTicket(touched bool) bool {
 	s := op.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.owesToken() || op.want.limits.inTicket() && !s.late && !s.outdated
+	return s.owesToken() || !s.late && !s.outdated &&
+		(op.want.limits.inTicket() || touched && op.m.cfg.RollCookie == RollOnTouch)
 }
 
 // save sends the change to the store, within the budget.
@@ -112,6 +114,8 @@ func (op *operation) updated(version uint64) error {
 		op.m.observe(op.ctx, SignedIn{ID: op.token.Key, Owner: want.owner})
 	} else if want.renew {
 		op.m.observe(op.ctx, Renewed{ID: op.token.Key})
+	} else if op.m.observing() {
+		op.m.observe(op.ctx, Saved{ID: op.token.Key})
 	}
 	if op.ticket {
 		op.send()

@@ -95,12 +95,21 @@ func (s *Session) due() (bool, error) {
 	}
 	s.at = now
 	touch := s.stored() && s.m.touchDue(&s.meta, s.at)
-	return edited || touch || s.owesToken(), nil
+	return edited || touch || s.owesToken() || s.keepsEmpty() && !s.late, nil
 }
 
-// owesToken reports whether the client's token needs another form and can get it. The
-// caller holds mu.
-func (s *Session) owesToken() bool { return s.resend && !s.late && !s.outdated }
+// owesToken reports whether the client is to get its token again, because that needs
+// another form or by Config.RollCookie, and can get it. The caller holds mu.
+func (s *Session) owesToken() bool {
+	rolls := s.m.cfg.RollCookie == RollAlways && !s.rolled && s.stored()
+	return (s.resend || rolls) && !s.late && !s.outdated
+}
+
+// keepsEmpty reports whether the session is stored though nothing is in it. The caller
+// holds mu.
+func (s *Session) keepsEmpty() bool {
+	return s.m.cfg.KeepEmpty && !s.stored() && !s.ended && s.gone == ""
+}
 
 // hopeless reports whether the session is gone, and nothing pending begins a new one. The
 // caller holds mu.

@@ -49,6 +49,16 @@ type Config struct {
 	// of the response; later ones have as much each. Defaults to 2 seconds.
 	StoreTimeout time.Duration
 
+	// RollCookie says when the cookie is sent again though its token stays the same. Its
+	// Max-Age is what remains of the lifetime, so that nothing needs it; it is for clients
+	// that shorten the life of cookies. Each costs a Save, since only the store can tell that
+	// the token is good still. Defaults to [RollNever].
+	RollCookie Roll
+
+	// KeepEmpty stores every session that a handler loads, also when nothing is in it, and
+	// so a record for each visitor and robot that comes without a cookie. Defaults to false.
+	KeepEmpty bool
+
 	// Keys, of at least 32 bytes each, add a tag to tokens, so that forged ones are
 	// refused without a store call. The first key makes tags and all verify: to replace a
 	// key put the new one in front, and drop the old one after Lifetime. A token tagged
@@ -130,6 +140,18 @@ func AAL2() *Config { return &Config{Lifetime: 24 * time.Hour, IdleTimeout: time
 // at most, and 15 minutes of inactivity.
 func AAL3() *Config { return &Config{Lifetime: 12 * time.Hour, IdleTimeout: 15 * time.Minute} }
 
+// Roll says when the cookie of a session is sent again.
+type Roll int
+
+const (
+	// RollNever: with a new token, or one that lives longer, only.
+	RollNever Roll = iota
+	// RollOnTouch: also when the time of last use is written.
+	RollOnTouch
+	// RollAlways: with every response to a request that loaded the session.
+	RollAlways
+)
+
 const (
 	defaultIdle         = 24 * time.Hour
 	defaultLifetime     = 30 * 24 * time.Hour
@@ -141,6 +163,9 @@ const (
 // withDefaults returns the Config with every value set, or what is wrong with it. Only
 // values that the caller set can be wrong.
 func (c Config) withDefaults(s store.Store) (Config, error) {
+	if c.RollCookie < RollNever || c.RollCookie > RollAlways {
+		return Config{}, fmt.Errorf("cloakroom: Config.RollCookie is %d: use RollNever, RollOnTouch or RollAlways", c.RollCookie)
+	}
 	for _, check := range []func(*Config) error{
 		(*Config).checkNegative, (*Config).resolveTimes, (*Config).checkPrefix, (*Config).resolveTokens,
 	} {

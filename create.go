@@ -16,20 +16,29 @@ func (op *operation) create() error {
 	}
 	b := changeBuilder{fields: op.fields[:0]}
 	want.change(store.Fields{}, &b)
-	if len(b.fields) == 0 && !want.signIn {
-		s.mu.Lock()
-		want.edits, want.cleared = nil, false // the limits are for what may come
-		s.mu.Unlock()
-		return nil // nothing is in it, so nothing is stored
-	}
-	if want.replaces != "" {
+	replaced := want.replaces != ""
+	if replaced {
 		if err := s.remove(op.ctx, want.replaces); err != nil {
 			return err
 		}
-		op.m.observe(op.ctx, Ended{ID: want.replaces, Reason: ReasonReplaced})
+		op.m.observe(op.ctx, Ended{ID: want.replaces, Reason: want.ends})
 		s.mu.Lock()
 		want.replaces = ""
 		s.mu.Unlock()
+	}
+	s.mu.Lock()
+	empty := len(b.fields) == 0 && !want.signIn && !want.force && !s.keepsEmpty()
+	if empty {
+		want.edits, want.cleared, want.touch, want.restart = nil, false, false, false // the limits are for what may come
+	}
+	clear := empty && replaced && s.presents && !s.late
+	s.presents = s.presents && !clear
+	s.mu.Unlock()
+	if clear {
+		s.deliver(Ticket{Clear: true})
+	}
+	if empty {
+		return nil // nothing is in it, so nothing is stored
 	}
 	op.token = s.ensureToken()
 	if op.token.Key == "" {
@@ -82,7 +91,7 @@ func (op *operation) created(version uint64) error {
 	signIn, owner := op.want.signIn, op.want.owner
 	op.finish(version)
 	s.mu.Lock()
-	s.gone, s.ghost = "", ""
+	s.gone, s.ghost, s.ended = "", "", false
 	s.mu.Unlock()
 	if op.m.observing() {
 		op.m.observe(op.ctx, Created{ID: op.token.Key})

@@ -33,11 +33,15 @@ type step struct {
 type pending struct {
 	edits    []edit
 	cleared  bool   // all fields of the record go before the edits
+	touch    bool   // used now, whatever Config.TouchInterval says
+	force    bool   // stored though nothing is in it
+	restart  bool   // a new session takes the place of another one, or of nothing
 	renew    bool   // a new secret
 	signIn   bool   // a new secret, owner and epoch
 	secret   string // the new secret
 	owner    string
-	replaces string // key of the session of another owner, which ends
+	replaces string // key of the session that ends
+	ends     Reason // why it does
 	limits   limitEdits
 }
 
@@ -84,7 +88,7 @@ func (e *limitEdits) merge(later limitEdits) {
 }
 
 func (p *pending) empty() bool {
-	return len(p.edits) == 0 && !p.cleared && !p.renew && !p.signIn && p.limits == limitEdits{}
+	return len(p.edits) == 0 && !p.cleared && !p.touch && !p.force && !p.restart && !p.renew && !p.signIn && p.limits == limitEdits{}
 }
 
 // onlyLimits reports whether nothing else is pending.
@@ -139,7 +143,8 @@ func (p *pending) merge(later *pending) {
 	for _, e := range later.edits {
 		p.add(e)
 	}
-	p.renew = p.renew || later.renew
+	p.touch, p.force = p.touch || later.touch, p.force || later.force
+	p.restart, p.renew = p.restart || later.restart, p.renew || later.renew
 	if later.signIn {
 		p.signIn, p.owner = true, later.owner
 	}
@@ -147,7 +152,7 @@ func (p *pending) merge(later *pending) {
 		p.secret = later.secret
 	}
 	if later.replaces != "" {
-		p.replaces = later.replaces
+		p.replaces, p.ends = later.replaces, later.ends
 	}
 	p.limits.merge(later.limits)
 }
@@ -220,6 +225,12 @@ func (p *pending) names() []string {
 	}
 	if p.cleared && len(names) == 0 {
 		names = append(names, "(clear)")
+	}
+	if p.touch || p.force {
+		names = append(names, "(touch)")
+	}
+	if p.restart {
+		names = append(names, "(restart)")
 	}
 	if p.renew {
 		names = append(names, "(renew)")

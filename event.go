@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"time"
 )
 
 // An Observer is told what happens to sessions: for metrics, audit logs and alarms.
@@ -16,13 +17,20 @@ type Observer interface {
 	Observe(ctx context.Context, e Event)
 }
 
-// An Event is one of [Created], [Renewed], [SignedIn], [Ended], [Rejected], [Dropped],
-// [Outage] and [Warning]. Events never hold a token, a secret or a value. An ID in
+// An Event is one of [Created], [Loaded], [Saved], [Renewed], [SignedIn], [Ended],
+// [Rejected], [Dropped], [Outage], [Recovered] and [Warning]. Events never hold a token, a secret or a value. An ID in
 // them is public and may be logged.
 type Event interface{ event() }
 
 // Created: a new session was stored.
 type Created struct{ ID string }
+
+// Loaded: a request carries the token of a stored session, and was given it.
+type Loaded struct{ ID string }
+
+// Saved: edits of a stored session, or the time of its last use, were saved. A Save that
+// makes, renews or signs in a session is told by the event for that.
+type Saved struct{ ID string }
 
 // Renewed: the session got a new secret, and the old one is refused from now on.
 type Renewed struct{ ID string }
@@ -30,11 +38,12 @@ type Renewed struct{ ID string }
 // SignedIn: the session belongs to Owner now.
 type SignedIn struct{ ID, Owner string }
 
-// Ended: the session was removed from the store, by [Session.Destroy]
-// ([ReasonDestroyed]) or because another owner signed in over it ([ReasonReplaced]).
+// Ended: the session was removed from the store. Detail is what Config.Validate said when
+// Reason is [ReasonInvalid].
 type Ended struct {
 	ID     string
 	Reason Reason
+	Detail string
 }
 
 // Rejected: what the client carried did not open a session, so the request goes on
@@ -47,7 +56,8 @@ type Rejected struct {
 }
 
 // Dropped: edits were not saved. Names are the fields meant, without values; the
-// session's own settings are named "(clear)", "(renew)", "(sign-in)" and "(limits)".
+// session's own settings are named "(clear)", "(limits)", "(renew)", "(restart)",
+// "(sign-in)" and "(touch)".
 type Dropped struct {
 	ID     string
 	Reason Reason
@@ -61,18 +71,25 @@ type Outage struct {
 	Err error
 }
 
+// Recovered: the store answers again, for the first time since the outage that began After
+// ago. It is told with a Config.Outage that waits.
+type Recovered struct{ After time.Duration }
+
 // Warning: a mistake of the program. What is wrong with how something is set up is
 // reported once by a manager, and what is wrong with a request each time.
 type Warning struct{ Problem, Remedy string }
 
-func (Created) event()  {}
-func (Renewed) event()  {}
-func (SignedIn) event() {}
-func (Ended) event()    {}
-func (Rejected) event() {}
-func (Dropped) event()  {}
-func (Outage) event()   {}
-func (Warning) event()  {}
+func (Created) event()   {}
+func (Loaded) event()    {}
+func (Saved) event()     {}
+func (Renewed) event()   {}
+func (SignedIn) event()  {}
+func (Ended) event()     {}
+func (Rejected) event()  {}
+func (Dropped) event()   {}
+func (Outage) event()    {}
+func (Recovered) event() {}
+func (Warning) event()   {}
 
 // Reason says why something was ended, rejected or dropped.
 type Reason string
@@ -94,6 +111,8 @@ const (
 const (
 	ReasonDestroyed Reason = "destroyed"
 	ReasonReplaced  Reason = "another owner signed in"
+	ReasonRestarted Reason = "restarted"
+	ReasonInvalid   Reason = "Config.Validate refused it"
 )
 
 // The reasons of [Dropped]. [ReasonOldSecret] is one too.

@@ -227,8 +227,11 @@ func (x *exchange) hand() error {
 func (s *Session) conclude(canceled bool) error {
 	s.op.Lock()
 	defer s.op.Unlock()
+	s.mu.Lock()
+	skip := canceled || s.skip
+	s.mu.Unlock()
 	var err error
-	if !canceled {
+	if !skip {
 		var due bool
 		if due, err = s.due(); due {
 			// A deadline of the request is for its answer, not for what it has changed.
@@ -267,9 +270,9 @@ func (x *exchange) end(returned bool) {
 	s.mu.Lock()
 	s.finished = true
 	left := s.takePending()
-	broken, stored := s.err, s.stored()
+	broken, stored, skipped := s.err, s.stored(), s.skip
 	s.mu.Unlock()
-	if silent {
+	if silent || skipped {
 		return
 	}
 	if stored || !left.onlyLimits() { // the limits of nothing are no loss

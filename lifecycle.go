@@ -53,7 +53,7 @@ func (s *Session) destroy(ctx context.Context) error {
 	s.draft, s.gone, s.ghost = nil, "", ""
 	s.err, s.fatal, s.doubt = nil, false, nil
 	s.now = now
-	s.presents = false
+	s.presents, s.ended = false, true
 	s.mu.Unlock()
 	if presents && !late {
 		s.deliver(Ticket{Clear: true})

@@ -76,6 +76,9 @@ func (c *candidates) try(text string) (done bool, err error) {
 	defer s.mu.Unlock()
 	s.rec, s.meta, s.exact, s.token, s.landed = rec, meta, true, token, nil
 	s.resend, s.gone, s.ghost = token.Reissue, "", ""
+	if m.observing() {
+		c.events = append(c.events, Loaded{ID: token.Key})
+	}
 	return true, nil
 }
 

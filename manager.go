@@ -150,7 +150,16 @@ func (m *Manager) Commit(ctx context.Context, s *Session) (Ticket, error) {
 	}
 	s.op.Lock()
 	defer s.op.Unlock()
-	err := s.commit(detach(ctx))
+	s.mu.Lock()
+	skip := s.skip
+	if skip {
+		s.takePending()
+	}
+	s.mu.Unlock()
+	var err error
+	if !skip {
+		err = s.commit(detach(ctx))
+	}
 	s.budget.used = 0 // what comes next is another request's
 	if err != nil && !errors.Is(err, ErrEnded) {
 		return Ticket{}, err

@@ -105,7 +105,8 @@ func FuzzCookieHeader(f *testing.F) {
 		res = answer(cookie, first, second)
 		wantStatus(t, res, http.StatusOK)
 		r.wantCalls(t, 1, 0)
-		if events := r.log.take(); len(events) > 0 {
+		events := r.log.take()
+		if _, ok := find(events, func(cloakroom.Loaded) bool { return true }); len(events) != 1 || !ok {
 			t.Errorf("events %+v for a good cookie", events)
 		}
 	})

@@ -55,6 +55,9 @@ type Session struct {
 	resend   bool // the client's token needs another form
 	outdated bool // another request has renewed: the token as loaded must not be sent
 	presents bool // the client carries a token, good or bad
+	rolled   bool // the client has got a ticket from this request
+	ended    bool // by Destroy, and nothing has been put into a new session
+	skip     bool // nothing is saved at the end of this request
 	late     bool // the response has begun
 	finished bool // the handler has returned
 }
@@ -324,6 +327,9 @@ func (s *Session) view() meta {
 		if p.signIn {
 			h.start, h.seen = s.now, s.now
 		}
+		if p.touch || p.force {
+			h.seen = s.now
+		}
 	}
 	if s.m.touchDue(&h, s.now) {
 		h.seen = s.now
@@ -397,6 +403,51 @@ func (s *Session) setLimits(e limitEdits) {
 	s.want("(limits)", func(p *pending) { p.limits.merge(e) })
 }
 
+// Touch counts this request as a use of the session, whatever Config.TouchInterval says:
+// the commit writes the time. A read counts by itself at that interval. A session that is
+// not stored has nothing to extend.
+func (s *Session) Touch() {
+	s.want("(touch)", func(p *pending) { p.touch = s.stored() })
+}
+
+// ForceSave has the commit of this request write though nothing has changed: it is Touch,
+// and stores a new session with nothing in it, which otherwise leaves no record and no
+// cookie. It undoes SkipSave.
+func (s *Session) ForceSave() {
+	s.want("(touch)", func(p *pending) {
+		p.force = true
+		s.skip = false
+	})
+}
+
+// SkipSave has the commit of this request save nothing and send no cookie: its edits, also
+// those still to come, are dropped without an event. What is done now is done: Save, Destroy
+// and the cookie they set. It undoes ForceSave.
+func (s *Session) SkipSave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skip = true
+	if p := s.pending(); p != nil {
+		p.force = false
+	}
+}
+
+// Restart gives the client another session, which has a new ID and is empty: call it when
+// nothing of the session may go on, not even for another owner. The commit ends the session
+// and stores the new one if something is in it by then; otherwise it clears the cookie. To
+// end the session now, and to know that it has, call Destroy instead: edits after it begin
+// a new session too.
+func (s *Session) Restart() {
+	s.want("(restart)", func(p *pending) {
+		if s.ghost != "" {
+			p.replaces, p.ends = s.ghost, ReasonRestarted
+		}
+		s.startOver(p, ReasonRestarted)
+		s.gone, s.ghost = "", ""
+		p.restart = true
+	})
+}
+
 // Renew gives the session a new secret and keeps its ID and everything in it: call it
 // when what the session may do grows. The old secret is refused once the response has
 // begun. Of two requests that renew at once, one wins, and the other keeps its edits. A
@@ -449,14 +500,7 @@ func (s *Session) SignIn(owner string) {
 	s.want("(sign-in)", func(p *pending) {
 		if before := s.owner(); before != "" && before != owner {
 			// Nobody inherits another's data, neither what is stored nor what is pending.
-			replaces := p.replaces
-			if s.stored() {
-				replaces = s.token.Key
-			}
-			*p = pending{replaces: replaces}
-			s.forget()
-			s.flying = nil // it belongs to the session that ends,
-			s.begun++      // and what comes of it does too
+			s.startOver(p, ReasonReplaced)
 		}
 		if s.token.Key == "" {
 			if s.m.cfg.NewID == nil { // else the commit asks it for an ID
@@ -467,6 +511,19 @@ func (s *Session) SignIn(owner string) {
 		}
 		p.signIn, p.owner, p.secret = true, owner, fresh.Secret
 	})
+}
+
+// startOver ends the session at the commit, for the reason given, and makes the view that
+// of a new one. The caller holds mu.
+func (s *Session) startOver(p *pending, reason Reason) {
+	next := pending{replaces: p.replaces, ends: p.ends}
+	if s.stored() {
+		next.replaces, next.ends = s.token.Key, reason
+	}
+	*p = next
+	s.forget()
+	s.flying = nil // it belongs to the session that ends,
+	s.begun++      // and what comes of it does too
 }
 
 // forget makes the view that of a session that is not stored. The caller holds mu.

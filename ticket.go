@@ -17,7 +17,7 @@ func (op *operation) send() {
 	s.mu.Lock()
 	current := s.begun == op.begun
 	if current {
-		s.resend, s.presents = false, true
+		s.resend, s.rolled, s.presents = false, true, true
 	}
 	s.mu.Unlock()
 	if current {

@@ -52,7 +52,7 @@ const (
 // so key and secret are substrings of the token.
 type defaultScheme struct {
 	newID          func(context.Context) ([idBytes]byte, error) // nil: random
-	keys           [][]byte // the first one tags, all verify; none: no tags
+	keys           [][]byte                                     // the first one tags, all verify; none: no tags
 	acceptUntagged bool
 }
 
