@@ -32,23 +32,27 @@ var rooms = []room{
 	{dir: "store"},
 	{dir: "store/storetest", imports: "store"},
 	{dir: "store/memstore", imports: "store", tests: "store/storetest"},
-	{dir: "store/kvstore", imports: "store", tests: "store/storetest"},
-	{dir: "store/sqlstore", imports: "store store/kvstore", tests: "store/storetest"},
-	{dir: "store/filestore", imports: "store store/kvstore", tests: "store/storetest"},
-	{dir: "store/redisstore", imports: "store store/kvstore", tests: "store/storetest", module: true},
-	{dir: "store/mongostore", imports: "store store/kvstore", tests: "store/storetest", module: true},
-	{dir: "store/boltstore", imports: "store store/kvstore", tests: "store/storetest", module: true},
-	{dir: "store/memcachestore", imports: "store store/kvstore", tests: "store/storetest", module: true},
+	{dir: "store/kvstore", imports: "store", tests: "store/storetest store/kvstore/kvtest"},
+	{dir: "store/kvstore/kvtest", imports: "store store/kvstore"},
+	{dir: "store/sqlstore", imports: "store store/kvstore", tests: examiners},
+	{dir: "store/filestore", imports: "store store/kvstore", tests: examiners},
+	{dir: "store/redisstore", imports: "store store/kvstore", tests: examiners, module: true},
+	{dir: "store/mongostore", imports: "store store/kvstore", tests: examiners, module: true},
+	{dir: "store/boltstore", imports: "store store/kvstore", tests: examiners, module: true},
+	{dir: "store/memcachestore", imports: "store store/kvstore", tests: examiners, module: true},
 	{dir: ".", imports: "store", tests: "store/memstore cloakroomtest"},
 	{dir: "cloakroomtest", imports: ".", tests: "store store/memstore"},
 	{dir: "cmd/cloakroom", imports: "store store/memstore " + onServers + " .", module: true},
-	{dir: "internal/integration", imports: ". store store/storetest " + onServers, tests: "store/memstore cloakroomtest", module: true},
-	{dir: "internal/integration/ferret", imports: ". store store/mongostore store/kvstore internal/integration", tests: "store/storetest", module: true},
+	{dir: "internal/integration", imports: ". store store/memstore " + examiners + " " + onServers, tests: "cloakroomtest", module: true},
+	{dir: "internal/integration/ferret", imports: ". store store/mongostore store/kvstore internal/integration", tests: examiners, module: true},
 	{dir: "bench", imports: "store store/memstore " + onServers + " . internal/integration", module: true},
 }
 
 // onServers are the stores that keep their records outside the process.
 const onServers = "store/kvstore store/sqlstore store/filestore store/redisstore store/mongostore store/boltstore store/memcachestore"
+
+// examiners are the packages that hold a store, or what one rests on, to its rules.
+const examiners = "store/storetest store/kvstore/kvtest"
 
 const (
 	rootModule  = "github.com/cloakroom-go/cloakroom"
@@ -181,7 +185,7 @@ func (h *house) checkImport(name string, from room, allowed []string, target str
 	to, ok := h.roomOf(dir)
 	switch {
 	case ok && to.dir == from.dir:
-	case from.module && slices.Contains(strings.Split(dir, "/"), "internal"):
+	case from.module && slices.Contains(strings.Split(strings.TrimPrefix(dir, to.dir), "/"), "internal"):
 		h.report("%s imports %s: a nested module has its own version, so it must not depend on another module's internal packages", name, target)
 	case !ok:
 		h.report("%s imports %s, a room that nobody listed", name, target)
