@@ -21,13 +21,18 @@ import (
 //     two keys that differ in any byte are two entries. A KV that takes fewer says so in its
 //     comment, and refuses the others with an error before it does anything.
 type KV interface {
-	// Get returns the live entry at key, or [store.ErrNotFound]. Value is what was put
-	// there, to the byte.
+	// Get returns the live entry at key.
+	//
+	//  1. No live entry: [store.ErrNotFound].
+	//  2. Value is what was put there, to the byte.
+	//  3. ExpiresAt is never later than asked for, and as exact as the server keeps it. It is
+	//     zero when there is none, or when the server does not tell.
 	Get(ctx context.Context, key string) (Entry, error)
 
 	// CompareAndSwap puts next at key, in one atomic step, if what is there is old.
 	//
-	//  1. With old nil there must be no live entry at key, else [store.ErrConflict].
+	//  1. With old nil there must be no live entry at key, else [store.ErrConflict]. What an
+	//     expired entry held is gone.
 	//  2. With old given there must be a live entry with the bytes of old.Value, else
 	//     ErrConflict. A KV that counts its changes may compare old.Revision instead, when
 	//     that is not 0.
@@ -37,8 +42,11 @@ type KV interface {
 	//     next, and when it is nil there is no live entry any more.
 	CompareAndSwap(ctx context.Context, key string, old *Entry, next Entry) error
 
-	// Delete removes the entry at key. A missing entry is not an error. After Delete has
-	// returned, no CompareAndSwap with an old Entry finds one, also one that began earlier.
+	// Delete removes the entry at key.
+	//
+	//  1. A missing entry is not an error.
+	//  2. After Delete has returned, neither Get nor a CompareAndSwap with an old Entry finds
+	//     one, also one that began earlier.
 	Delete(ctx context.Context, key string) error
 }
 
@@ -47,8 +55,7 @@ type Entry struct {
 	// Value is any bytes, kept as they are.
 	Value string
 	// ExpiresAt is when the entry ends, kept to the millisecond where the server can and
-	// never later than asked for. Zero is never. Get returns it where the server tells it,
-	// else zero.
+	// never later than asked for. Zero is never.
 	ExpiresAt time.Time
 	// Owner is the user whose entry this is, "" for nobody. It is for KVs that keep an index
 	// of owners; others ignore it, and Get need not return it.
