@@ -108,7 +108,7 @@ func (s *Session) owesToken() bool {
 // keepsEmpty reports whether the session is stored though nothing is in it. The caller
 // holds mu.
 func (s *Session) keepsEmpty() bool {
-	return s.m.cfg.KeepEmpty && !s.stored() && !s.ended && s.gone == ""
+	return s.m.cfg.KeepEmpty && !s.stored() && !s.ended && !s.blind && s.gone == ""
 }
 
 // hopeless reports whether the session is gone, and nothing pending begins a new one. The
@@ -137,6 +137,11 @@ func (s *Session) carry(ctx context.Context) error {
 		s.mu.Unlock()
 		return errors.New("cloakroom: " + string(ReasonTooLate) + ": a new token cannot reach the client any more")
 	}
+	s.mu.Unlock()
+	if err := s.beforeSave(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
 	op := s.newOperation(ctx)
 	stored := s.stored()
 	s.mu.Unlock()

@@ -103,6 +103,28 @@ type Config struct {
 	// slog.Default().
 	Observer Observer
 
+	// Outage says what requests do when the store cannot say. Defaults to [Fail].
+	Outage OutagePolicy
+
+	// Validate decides whether a stored session may be used, each time a request loads it:
+	// nil lets it pass. With an error the session is ended, the Observer is told why, and
+	// the request goes on with an empty one. An error that wraps [ErrUnavailable] or one of
+	// package context is an outage instead, and so are a panic and no answer within
+	// StoreTimeout. It may block until ctx ends, and may read and edit the session, but must
+	// not call Manager.Load or a method that takes a context. Defaults to none.
+	Validate func(ctx context.Context, s *Session) error
+
+	// BeforeSave is called once before a commit writes, and may add edits of its own, which
+	// are part of it. Its error fails the commit. When another request's change has edits
+	// replayed, it is not called again. What it may call, and what a panic is, are as for
+	// Validate. Defaults to none.
+	BeforeSave func(ctx context.Context, s *Session) error
+
+	// SweepLottery removes expired sessions in some requests, for programs that cannot run
+	// [Manager.Run]. With a store that expires records by itself it does nothing. Defaults
+	// to none.
+	SweepLottery SweepLottery
+
 	// Now is the clock by which sessions end. Defaults to time.Now.
 	Now func() time.Time
 }
@@ -165,6 +187,9 @@ const (
 func (c Config) withDefaults(s store.Store) (Config, error) {
 	if c.RollCookie < RollNever || c.RollCookie > RollAlways {
 		return Config{}, fmt.Errorf("cloakroom: Config.RollCookie is %d: use RollNever, RollOnTouch or RollAlways", c.RollCookie)
+	}
+	if err := c.SweepLottery.check(); err != nil {
+		return Config{}, err
 	}
 	for _, check := range []func(*Config) error{
 		(*Config).checkNegative, (*Config).resolveTimes, (*Config).checkPrefix, (*Config).resolveTokens,

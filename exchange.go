@@ -61,8 +61,9 @@ type exchange struct {
 	w               http.ResponseWriter
 	req             http.Request
 
-	loading sync.Mutex // held by the first Load; guards err
-	err     error
+	loading   sync.Mutex // held by the first Load; guards err and anonymous
+	err       error
+	anonymous bool // see Manager.AnonymousOnOutage
 
 	mu       sync.Mutex // guards what follows; not held during I/O
 	session  *Session
@@ -98,14 +99,20 @@ func (x *exchange) load() (*Session, error) {
 func (x *exchange) loadOnce() (*Session, []Event, error) {
 	x.loading.Lock()
 	defer x.loading.Unlock()
-	if x.session != nil || x.err != nil {
+	if x.session != nil || x.err != nil && !x.forgives() {
 		return x.session, nil, x.err
 	}
 	s := x.m.newSession(x)
 	s.x = x
 	var events []Event
-	if events, x.err = x.open(s); x.err != nil {
-		return nil, events, x.err
+	if x.err == nil {
+		events, x.err = x.open(s)
+	}
+	if x.err != nil {
+		if !x.forgives() {
+			return nil, events, x.err
+		}
+		s.blind, s.doubt, x.err = true, x.err, nil
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -113,6 +120,10 @@ func (x *exchange) loadOnce() (*Session, []Event, error) {
 	x.session = s
 	return s, events, nil
 }
+
+// forgives reports whether the handler can do without the session that could not be loaded.
+// The caller holds loading.
+func (x *exchange) forgives() bool { return x.anonymous && errors.Is(x.err, ErrUnavailable) }
 
 // open tries the tokens of the request. Cookies are scanned in place: an iterator over
 // them would cost allocations.
@@ -278,6 +289,7 @@ func (x *exchange) end(returned bool) {
 	if stored || !left.onlyLimits() { // the limits of nothing are no loss
 		s.drop(x, &left, ReasonTooLate)
 	}
+	x.m.drawLots(x)
 	if broken != nil {
 		x.m.observe(x, Warning{Problem: broken.Error(), Remedy: "check Session.Err, or give the field a new name when its type changes"})
 	}

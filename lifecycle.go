@@ -29,6 +29,10 @@ func (s *Session) Destroy(ctx context.Context) error {
 
 func (s *Session) destroy(ctx context.Context) error {
 	s.mu.Lock()
+	if s.blind {
+		defer s.mu.Unlock()
+		return s.doubt
+	}
 	keys := []string{s.ghost}
 	if p := s.pending(); p != nil {
 		keys = append(keys, p.replaces)
@@ -71,6 +75,10 @@ func (s *Session) Reload(ctx context.Context) error {
 
 func (s *Session) reload(ctx context.Context) error {
 	s.mu.Lock()
+	if s.blind {
+		defer s.mu.Unlock()
+		return s.doubt
+	}
 	if s.gone != "" {
 		return s.giveUp(ctx)
 	}

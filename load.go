@@ -73,9 +73,14 @@ func (c *candidates) try(text string) (done bool, err error) {
 		return false, nil
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.rec, s.meta, s.exact, s.token, s.landed = rec, meta, true, token, nil
 	s.resend, s.gone, s.ghost = token.Reissue, "", ""
+	s.mu.Unlock()
+	if m.cfg.Validate != nil {
+		if valid, err := c.validate(); !valid {
+			return false, err
+		}
+	}
 	if m.observing() {
 		c.events = append(c.events, Loaded{ID: token.Key})
 	}
@@ -106,9 +111,17 @@ func (c *candidates) tell() {
 
 // fetch calls the store, within the budget.
 func (s *Session) fetch(ctx context.Context, call *callContext, least time.Duration, key string) (rec store.Record, err error) {
-	err = s.budget.spend(call, ctx, least, func(ctx context.Context) error {
+	load := func(ctx context.Context) error {
 		rec, err = s.m.store.Load(ctx, s.m.cfg.KeyPrefix+key)
 		return err
+	}
+	if s.m.cfg.Outage == Fail() {
+		err = s.budget.spend(call, ctx, least, load)
+		return rec, err
+	}
+	err = s.m.persist(ctx, func() error {
+		once := budget{total: s.m.cfg.StoreTimeout}
+		return once.spend(new(callContext), ctx, 0, load)
 	})
 	return rec, err
 }

@@ -3,11 +3,8 @@ package cloakroom
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -15,11 +12,13 @@ import (
 // A Manager gives requests their sessions. It is safe for concurrent use and has no
 // goroutines of its own; a program has one for each kind of session, as a rule one.
 type Manager struct {
-	store  store.Store
-	cfg    Config
-	quiet  bool // the Observer is the default one, which most events do not concern
-	cookie *cookieTransport
-	gate   gate
+	store   store.Store
+	sweeper store.Sweeper // nil: the store needs none
+	cfg     Config
+	quiet   bool // the Observer is the default one, which most events do not concern
+	cookie  *cookieTransport
+	gate    gate
+	outage  outage
 
 	warnings sync.Map // problems that were reported
 }
@@ -44,6 +43,7 @@ func New(s store.Store, config *Config) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{store: s, cfg: c}
+	m.sweeper, _ = store.As[store.Sweeper](s)
 	_, m.quiet = c.Observer.(logObserver)
 	m.cookie, _ = c.Transport.(*cookieTransport)
 	if c.Insecure && m.cookie != nil {
@@ -175,41 +175,4 @@ func (m *Manager) Commit(ctx context.Context, s *Session) (Ticket, error) {
 		out.Send = false
 	}
 	return out, nil
-}
-
-const (
-	sweepInterval = time.Minute
-	sweepBatch    = 1000
-	sweepPause    = 50 * time.Millisecond
-)
-
-// Run removes expired sessions from the store, about once a minute and in batches, until
-// ctx ends; then it returns nil. Expired sessions are refused with or without it, and it
-// may run on every node. With a store that expires records by itself it only waits.
-func (m *Manager) Run(ctx context.Context) error {
-	sweeper, ok := store.As[store.Sweeper](m.store)
-	if !ok {
-		<-ctx.Done()
-		return nil
-	}
-	// Nodes that were started together shall not sweep together.
-	wait := time.Duration(rand.Int64N(int64(sweepInterval)))
-	for {
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C:
-		}
-		n, err := sweeper.Sweep(ctx, sweepBatch)
-		if err != nil && ctx.Err() == nil {
-			m.observe(ctx, Outage{Op: "sweep", Err: fmt.Errorf("cloakroom: sweep: %w", err)})
-		}
-		if err == nil && n >= sweepBatch {
-			wait = sweepPause // more is due; requests go first
-		} else {
-			wait = sweepInterval*3/4 + time.Duration(rand.Int64N(int64(sweepInterval/2)))
-		}
-	}
 }

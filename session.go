@@ -58,6 +58,7 @@ type Session struct {
 	rolled   bool // the client has got a ticket from this request
 	ended    bool // by Destroy, and nothing has been put into a new session
 	skip     bool // nothing is saved at the end of this request
+	blind    bool // the store could not say whether there is a session; doubt is its error
 	late     bool // the response has begun
 	finished bool // the handler has returned
 }
@@ -245,7 +246,7 @@ func (s *Session) ensureToken() Token {
 	if token.Key != "" {
 		return token
 	}
-	fresh, err := s.m.cfg.Tokens.New(s.ctx)
+	fresh, err := s.newToken()
 	if err != nil {
 		s.fail(fmt.Errorf("cloakroom: make a token: %w", err), true)
 		return Token{}

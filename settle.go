@@ -47,7 +47,8 @@ func (op *operation) doubt(cause error) error {
 // remove deletes a record.
 func (s *Session) remove(ctx context.Context, key string) error {
 	err := s.budget.spend(new(callContext), ctx, 0, func(ctx context.Context) error {
-		return s.m.store.Delete(ctx, s.m.cfg.KeyPrefix+key)
+		_, err := s.m.attempt(ctx, func() error { return s.m.store.Delete(ctx, s.m.cfg.KeyPrefix+key) })
+		return err
 	})
 	if err != nil {
 		return s.m.storeError(ctx, "delete", err)
