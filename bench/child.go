@@ -28,7 +28,11 @@ func (c *child) do(o order) (r report, err error) {
 	case "count":
 		r.Counts, err = c.stand.count(work)
 	case "serve":
-		r.Address, r.Cookies, err = c.serve(o.N)
+		home, isWeb := c.stand.home.(web)
+		if !isWeb {
+			return r, fmt.Errorf("%s is not served by net/http", c.peer.name)
+		}
+		r.Address, r.Cookies, err = serve(home, work, o.N)
 	case "collect":
 		runtime.GC()
 	case "cpu":

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,53 +11,44 @@ import (
 	"time"
 )
 
-// connections is how many keep-alive connections the load comes from, and loaders how
-// many goroutines share them.
-const (
-	connections = 64
-	loaders     = 2
-)
+// connections is how many keep-alive connections the load comes from.
+const connections = 64
 
-// serve begins to answer the paths /read and /write over HTTP on a loopback address, and
-// makes n sessions for them.
-func (c *child) serve(n int) (address string, cookies []string, err error) {
-	home, isWeb := c.stand.home.(web)
-	if !isWeb {
-		return "", nil, fmt.Errorf("%s is not served by net/http", c.stand.peer.name)
-	}
-	for range n {
-		cookie, err := signUp(home, small)
-		if err != nil {
+// A load is a set of connections to one server, shared by some goroutines.
+type load struct {
+	conns      []net.Conn
+	cookies    []string
+	goroutines int
+	// behind, if not nil, returns the CPU time that a server behind the measured one has
+	// used.
+	behind func() (time.Duration, error)
+}
+
+// serve begins to do the work of c over HTTP on a loopback address, and makes n sessions
+// for it, if it wants any.
+func serve(home web, c *testCase, n int) (address string, cookies []string, err error) {
+	cookies = make([]string, n)
+	for i := range cookies {
+		if !c.cookie {
+			break
+		}
+		if cookies[i], err = signUp(home, c.data); err != nil {
 			return "", nil, err
 		}
-		cookies = append(cookies, cookie)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
 	var turn atomic.Int64
-	next := func() string { return small.others[turn.Add(1)%others] }
-	reader := home.handler(task{kind: read, data: small, next: next})
-	writer := home.handler(task{kind: write, data: small, next: next})
-	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/http-read" {
-			reader.ServeHTTP(w, r)
-		} else {
-			writer.ServeHTTP(w, r)
-		}
-	}))
+	next := func() string { return c.data.others[turn.Add(1)%others] }
+	go http.Serve(listener, home.handler(task{kind: c.kind, data: c.data, next: next}))
 	return listener.Addr().String(), cookies, nil
 }
 
-// A load is a set of connections to one server.
-type load struct {
-	conns   []net.Conn
-	cookies []string
-}
-
-func dial(address string, cookies []string) (*load, error) {
-	l := &load{cookies: cookies}
+// dial makes a connection for each cookie, which may be "".
+func dial(address string, cookies []string, goroutines int) (*load, error) {
+	l := &load{cookies: cookies, goroutines: goroutines}
 	for range cookies {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
@@ -74,34 +66,79 @@ func (l *load) close() {
 	}
 }
 
-// run sends requests for d and returns how many were answered.
-func (l *load) run(path string, d time.Duration) (int, error) {
+// run sends requests for d and returns how many were answered, and in which time.
+func (l *load) run(d time.Duration) (answered int, took time.Duration, err error) {
 	var (
 		wg    sync.WaitGroup
-		sent  [loaders]int
-		errs  [loaders]error
-		until = time.Now().Add(d)
+		sent  = make([]int, l.goroutines)
+		errs  = make([]error, l.goroutines)
+		start = time.Now()
+		until = start.Add(d)
 	)
-	for i := range loaders {
+	for i := range l.goroutines {
 		wg.Go(func() {
 			var requests [][]byte
 			var conns []net.Conn
-			for j := i; j < len(l.conns); j += loaders {
+			for j := i; j < len(l.conns); j += l.goroutines {
 				conns = append(conns, l.conns[j])
-				requests = append(requests, fmt.Appendf(nil, "GET /%s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\nCookie: %s\r\n\r\n", path, l.cookies[j]))
+				requests = append(requests, requestBytes(l.cookies[j]))
 			}
 			sent[i], errs[i] = drive(conns, requests, until)
 		})
 	}
 	wg.Wait()
-	total := 0
-	for i := range loaders {
-		if errs[i] != nil {
-			return 0, errs[i]
-		}
-		total += sent[i]
+	took = time.Since(start)
+	for _, n := range sent {
+		answered += n
 	}
-	return total, nil
+	return answered, took, errors.Join(errs...)
+}
+
+// A loadFigure is what a process took for the requests of a load.
+type loadFigure struct {
+	cpu    float64 // of the process for one request, in nanoseconds
+	behind float64 // of the server behind it
+	rate   float64 // requests in a second
+}
+
+// measure sends requests to a process for four times the length of a slice.
+func (l *load) measure(p *process, slice time.Duration) (f loadFigure, err error) {
+	if _, _, err := l.run(slice / 4); err != nil { // to warm up
+		return f, fmt.Errorf("%s: %w", p.role, err)
+	}
+	if _, err := p.ask(order{Do: "collect"}); err != nil {
+		return f, err
+	}
+	before, err := l.cpuOf(p)
+	if err != nil {
+		return f, err
+	}
+	answered, took, err := l.run(4 * slice)
+	if err != nil {
+		return f, fmt.Errorf("%s: %w", p.role, err)
+	}
+	after, err := l.cpuOf(p)
+	f.cpu = (after.cpu - before.cpu) / float64(answered)
+	f.behind = (after.behind - before.behind) / float64(answered)
+	f.rate = float64(answered) / took.Seconds()
+	return f, err
+}
+
+func (l *load) cpuOf(p *process) (f loadFigure, err error) {
+	r, err := p.ask(order{Do: "cpu"})
+	if err != nil || l.behind == nil {
+		return loadFigure{cpu: r.CPU}, err
+	}
+	used, err := l.behind()
+	return loadFigure{cpu: r.CPU, behind: float64(used)}, err
+}
+
+func requestBytes(cookie string) []byte {
+	b := []byte("GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n")
+	if cookie != "" {
+		b = fmt.Appendf(b, "Cookie: %s\r\n", cookie)
+	}
+	return append(b, "\r\n"...)
 }
 
 // drive writes a request on each connection and then reads all the answers, again and

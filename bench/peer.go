@@ -75,6 +75,9 @@ func (s web) client(t task, cookie string) client {
 // calls counts the calls of a store.
 type calls struct{ loads, saves, deletes atomic.Int64 }
 
+// user is who signs in.
+const user = "8c0f5a52-1f0d-4b57-9c1e-0d7b0f3c2a11"
+
 // ok is what handlers answer.
 var ok = []byte("ok")
 

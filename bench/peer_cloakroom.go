@@ -57,6 +57,8 @@ func (s *cloakroomServer) handler(t task) http.Handler {
 			for i, key := range keys {
 				key.Set(session, t.data.value(i))
 			}
+		case signIn:
+			session.SignIn(user)
 		case show:
 			w.Write([]byte(probe.Get(session)))
 			return

@@ -72,6 +72,15 @@ func (m *limitMiddleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 const limitCookie = "session="
 
+// freshToken returns a token that was not there before, and sends it.
+func freshToken(w http.ResponseWriter) string {
+	var id [32]byte
+	rand.Read(id[:])
+	token := base64.RawURLEncoding.EncodeToString(id[:])
+	w.Header()["Set-Cookie"] = []string{limitCookie + token + "; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=86400"}
+	return token
+}
+
 func limitToken(h http.Header) string {
 	for _, line := range h["Cookie"] {
 		for line != "" {
@@ -109,12 +118,9 @@ func (s *limitServer) set(ctx context.Context, w http.ResponseWriter, name, valu
 	defer s.mu.Unlock()
 	session := s.sessions[r.token]
 	if session == nil {
-		var id [32]byte
-		rand.Read(id[:])
-		r.token = base64.RawURLEncoding.EncodeToString(id[:])
+		r.token = freshToken(w)
 		session = map[string]string{}
 		s.sessions[r.token] = session
-		w.Header()["Set-Cookie"] = []string{limitCookie + r.token + "; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=86400"}
 	}
 	session[name] = value
 }

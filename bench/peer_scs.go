@@ -42,6 +42,12 @@ func (s *scsServer) handler(t task) http.Handler {
 			for i, name := range t.data.names {
 				s.sessions.Put(ctx, name, t.data.value(i))
 			}
+		case signIn:
+			if err := s.sessions.RenewToken(ctx); err != nil {
+				wrong(w)
+				return
+			}
+			s.sessions.Put(ctx, "user", user)
 		case show:
 			w.Write([]byte(s.sessions.GetString(ctx, t.data.probe)))
 			return

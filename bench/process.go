@@ -21,6 +21,7 @@ type order struct {
 	Goroutines int
 	For        time.Duration
 	Plan       plan
+	Place      place
 }
 
 // A report is a child's answer to an order. What is not asked for is zero.
@@ -31,6 +32,8 @@ type report struct {
 	Address string
 	Cookies []string
 	Counts  counts
+	Trips   trips
+	Rate    float64 // requests in a second
 	Bytes   float64 // of a session
 	Stall   time.Duration
 }

@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// loaders is how many goroutines share the connections of a load. Two are enough for the
+// processors, and they cost a machine hardly any waits.
+const loaders = 2
+
 // A requestRun takes figures of requests.
 type requestRun struct {
 	rounds int
@@ -18,14 +22,14 @@ type requestRun struct {
 	progress io.Writer
 
 	processes map[string]*process
-	loads     map[string]*load
-	sizes     map[[2]string]int // requests of a slice, by case and peer
+	loads     map[[2]string]*load // by case and peer
+	sizes     map[[2]string]int   // requests of a slice, by case and peer
 	results   results
 }
 
 func (b *requestRun) run() (results, error) {
 	b.processes = map[string]*process{}
-	b.loads = map[string]*load{}
+	b.loads = map[[2]string]*load{}
 	b.sizes = map[[2]string]int{}
 	b.results = results{}
 	defer func() {
@@ -77,7 +81,7 @@ func (b *requestRun) each(f func(*testCase, *peer) error) error {
 func (b *requestRun) prepare(c *testCase, p *peer) error {
 	process := b.processes[p.name]
 	if c.loopback {
-		return b.dial(p)
+		return b.dial(c, p)
 	}
 	r, err := process.ask(order{Do: "count", Case: c.name})
 	if err != nil {
@@ -89,15 +93,12 @@ func (b *requestRun) prepare(c *testCase, p *peer) error {
 	return err
 }
 
-func (b *requestRun) dial(p *peer) error {
-	if b.loads[p.name] != nil {
-		return nil
-	}
-	r, err := b.processes[p.name].ask(order{Do: "serve", N: connections})
+func (b *requestRun) dial(c *testCase, p *peer) error {
+	r, err := b.processes[p.name].ask(order{Do: "serve", Case: c.name, N: connections})
 	if err != nil {
 		return err
 	}
-	b.loads[p.name], err = dial(r.Address, r.Cookies)
+	b.loads[[2]string{c.name, p.name}], err = dial(r.Address, r.Cookies, loaders)
 	return err
 }
 
@@ -105,8 +106,8 @@ func (b *requestRun) dial(p *peer) error {
 func (b *requestRun) take(c *testCase, p *peer) error {
 	f := b.results.of(c.name, p.name)
 	if c.loopback {
-		cpu, err := b.overLoopback(c, p)
-		f.serial = append(f.serial, cpu)
+		l, err := b.loads[[2]string{c.name, p.name}].measure(b.processes[p.name], b.slice)
+		f.serial = append(f.serial, l.cpu)
 		return err
 	}
 	process, n := b.processes[p.name], b.sizes[[2]string{c.name, p.name}]
@@ -118,25 +119,4 @@ func (b *requestRun) take(c *testCase, p *peer) error {
 	f.serial = append(f.serial, one.CPU)
 	f.parallel = append(f.parallel, all.CPU)
 	return err
-}
-
-// overLoopback returns the CPU time of the server for one request.
-func (b *requestRun) overLoopback(c *testCase, p *peer) (float64, error) {
-	process, load := b.processes[p.name], b.loads[p.name]
-	if _, err := load.run(c.name, b.slice/4); err != nil { // to warm up
-		return 0, err
-	}
-	if _, err := process.ask(order{Do: "collect"}); err != nil {
-		return 0, err
-	}
-	before, err := process.ask(order{Do: "cpu"})
-	if err != nil {
-		return 0, err
-	}
-	sent, err := load.run(c.name, 4*b.slice)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %s: %w", p.name, c.name, err)
-	}
-	after, err := process.ask(order{Do: "cpu"})
-	return (after.CPU - before.CPU) / float64(sent), err
 }

@@ -56,8 +56,11 @@ func TestARunHasFiguresForAllThatWasChosen(t *testing.T) {
 }
 
 func TestAnswersOverLoopbackAreChecked(t *testing.T) {
-	c := &child{peer: limit, stand: newStand(limit, 1)}
-	address, cookies, err := c.serve(3)
+	read, err := find(httpCases, "http-read")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, cookies, err := serve(newStand(limit, 1).home.(web), read, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,11 +71,11 @@ func TestAnswersOverLoopbackAreChecked(t *testing.T) {
 		{cookies, true},
 		{[]string{"session=unknown"}, false},
 	} {
-		l, err := dial(address, tc.cookies)
+		l, err := dial(address, tc.cookies, loaders)
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, err := l.run("http-read", time.Millisecond)
+		n, _, err := l.run(time.Millisecond)
 		if tc.good && (err != nil || n == 0) || !tc.good && err == nil {
 			t.Errorf("%d requests with %d cookies: %v", n, len(tc.cookies), err)
 		}

@@ -127,12 +127,15 @@ func repeat(c client, n int) {
 
 // check says what is wrong with an answer, if anything.
 func (s *stand) check(c *testCase, a answer) error {
-	wrong := a.status != http.StatusOK || a.body != string(ok)
-	if c.makes && c.kind == write && s.peer.name != bare.name {
-		wrong = wrong || a.cookie == ""
-	}
-	if wrong {
-		return fmt.Errorf("%s: %s: the answer was %+v", s.peer.name, c.name, a)
+	return check(s.peer.name, c, a, s.peer.name != bare.name)
+}
+
+// check says what is wrong with the answer of a peer, if anything. A peer that keeps
+// sessions has to send a cookie with a new one.
+func check(peer string, c *testCase, a answer, keeps bool) error {
+	makes := c.makes && c.kind == write || c.kind == signIn
+	if a.status != http.StatusOK || a.body != string(ok) || keeps && makes && a.cookie == "" {
+		return fmt.Errorf("%s: %s: the answer was %+v", peer, c.name, a)
 	}
 	return nil
 }

@@ -10,11 +10,12 @@ import (
 type kind int
 
 const (
-	leave kind = iota // nothing
-	read              // get one value
-	write             // set one value
-	seed              // set all values
-	show              // answer with one value
+	leave  kind = iota // nothing
+	read               // get one value
+	write              // set one value
+	seed               // set all values
+	show               // answer with one value
+	signIn             // make it the session of a user
 )
 
 // A payload is what a session holds.
@@ -77,7 +78,11 @@ type testCase struct {
 	cookie bool // the request carries the cookie of a session that holds data
 	makes  bool // sessions may come to be, so each slice has an empty store
 
-	loopback bool // sent over HTTP; the name is the path
+	loopback bool // sent over HTTP
+
+	// Of stores only:
+	server  string // the only one whose stores do it; "" for all
+	writers int    // in process, by so many goroutines at once
 }
 
 var cases = []*testCase{
@@ -94,6 +99,18 @@ var cases = []*testCase{
 var httpCases = []*testCase{
 	{name: "http-read", title: "over loopback: read one of ten values (1 KB)", kind: read, data: small, cookie: true, loopback: true},
 	{name: "http-write", title: "over loopback: write one of ten values (1 KB)", kind: write, data: small, cookie: true, loopback: true},
+}
+
+// Cases of stores, over loopback but for the last.
+var storeCases = []*testCase{
+	{name: "untouched", title: "cookie, session untouched", kind: leave, data: small, cookie: true, loopback: true},
+	{name: "read", title: "read one of ten values (1 KB)", kind: read, data: small, cookie: true, loopback: true},
+	{name: "write", title: "write one of ten values (1 KB)", kind: write, data: small, cookie: true, loopback: true},
+	{name: "create", title: "new session with one value", kind: write, data: small, makes: true, loopback: true},
+	{name: "signin", title: "sign in to a session of ten values (1 KB)", kind: signIn, data: small, cookie: true},
+	{name: "read64k", title: "read one of 64 values (64 KB)", kind: read, data: large, cookie: true, loopback: true},
+	{name: "write64k", title: "write one of 64 values (64 KB)", kind: write, data: large, cookie: true, loopback: true},
+	{name: "writers", title: "16 writers at once, in process", kind: write, data: small, cookie: true, server: "sqlite", writers: 16},
 }
 
 // in takes turns over values. It is for one goroutine.
