@@ -14,10 +14,11 @@ const masters = 3
 // promoted when its master has been away for three seconds.
 func RedisCluster(t testing.TB, mode ...Mode) *Group {
 	t.Helper()
-	if g := given(t, "CLOAKROOM_TEST_REDIS_CLUSTER_URL"); g != nil {
+	const variable = "CLOAKROOM_TEST_REDIS_CLUSTER_URL"
+	if g := given(t, variable); g != nil {
 		return g
 	}
-	node := redisServer(mode, "cluster-enabled yes", "cluster-node-timeout 3000", "cluster-replica-validity-factor 0")
+	node := redisServer(variable, mode, "cluster-enabled yes", "cluster-node-timeout 3000", "cluster-replica-validity-factor 0")
 	node.bus = true
 	g := &Group{t: t}
 	var addrs []string

@@ -33,7 +33,7 @@ func MariaDB(t testing.TB, mode ...Mode) *Server {
 			if err != nil {
 				return err
 			}
-			const users = "CREATE DATABASE IF NOT EXISTS cloakroom; GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n"
+			const users = "CREATE DATABASE IF NOT EXISTS cloakroom;\nGRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n"
 			if err := os.WriteFile(filepath.Join(p.dir, "init.sql"), []byte(users), 0o600); err != nil {
 				return err
 			}

@@ -141,6 +141,7 @@ func (p *process) start() error {
 	if p.cmd != nil {
 		return errors.New("it runs already")
 	}
+	first := p.exited == nil
 	deadline := time.Now().Add(patience)
 	for again := time.Now().Add(patience / 6); ; {
 		err := p.launch()
@@ -154,7 +155,7 @@ func (p *process) start() error {
 			return err
 		}
 		// What a killed PostgreSQL leaves is in its successor's way for a moment.
-		if !errors.Is(err, errEnded) || time.Now().After(again) {
+		if first || !errors.Is(err, errEnded) || time.Now().After(again) {
 			return fmt.Errorf("%w; its log ends with:\n%s", err, p.logTail())
 		}
 		time.Sleep(50 * time.Millisecond)

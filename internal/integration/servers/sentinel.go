@@ -13,17 +13,21 @@ import (
 // them when the master has been away for three seconds.
 func RedisSentinel(t testing.TB, mode ...Mode) *Group {
 	t.Helper()
-	if g := given(t, "CLOAKROOM_TEST_REDIS_SENTINEL_URL"); g != nil {
+	const variable = "CLOAKROOM_TEST_REDIS_SENTINEL_URL"
+	if g := given(t, variable); g != nil {
 		g.MasterName = strings.Split(g.url, "/")[3]
 		return g
 	}
-	sentinel := program{name: "redis-sentinel", debian: "redis-sentinel", url: "redis://%s", signal: syscall.SIGTERM, ready: redisReady}
+	sentinel := program{
+		name: "redis-sentinel", debian: "redis-sentinel", variable: variable,
+		url: "redis://%s", signal: syscall.SIGTERM, ready: redisReady,
+	}
 	sentinel.find(t)
 	g := &Group{t: t, MasterName: "cloakroom"}
-	g.Nodes = []*Server{start(t, redisServer(mode))}
+	g.Nodes = []*Server{start(t, redisServer(variable, mode))}
 	master := g.Nodes[0].process.port
 	for range 2 {
-		g.Nodes = append(g.Nodes, start(t, redisServer(mode, fmt.Sprintf("replicaof 127.0.0.1 %d", master))))
+		g.Nodes = append(g.Nodes, start(t, redisServer(variable, mode, fmt.Sprintf("replicaof 127.0.0.1 %d", master))))
 	}
 	sentinel.prepare = func(p *process) error {
 		conf := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nsentinel monitor %s 127.0.0.1 %d 2\n", p.port, p.dir, g.MasterName, master)

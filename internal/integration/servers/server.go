@@ -41,7 +41,11 @@ func (s *Server) DSN() string {
 		s.t.Helper()
 		s.t.Fatal(err)
 	}
-	return u.User.String() + "@tcp(" + u.Host + ")" + u.Path
+	user := u.User.Username()
+	if password, ok := u.User.Password(); ok {
+		user += ":" + password
+	}
+	return user + "@tcp(" + u.Host + ")" + u.Path
 }
 
 // Kill ends the server and its processes with SIGKILL.
