@@ -14,7 +14,7 @@ func (op *operation) prepare() (something bool, err error) {
 	b := changeBuilder{conds: op.conds[:0], fields: op.fields[:0]}
 	want.change(op.rec.Fields, &b)
 
-	op.change, op.next = store.Change{}, op.meta
+	op.nothing()
 	next := &op.next
 	if want.limits != (limitEdits{}) {
 		next.limits = want.limits.applyTo(next.limits)
@@ -64,9 +64,14 @@ func (op *operation) prepare() (something bool, err error) {
 		return false, fmt.Errorf("cloakroom: save: %w", err)
 	}
 	if op.exact {
-		op.change.Base = &op.rec
+		op.change.Base = op.rec.base(op.m.sealer != nil)
 	}
-	return true, nil
+	return true, op.conceal(op.token.Key)
+}
+
+// nothing makes the change one that does nothing.
+func (op *operation) nothing() {
+	op.change, op.set, op.next = store.Change{}, store.Fields{}, op.meta
 }
 
 // owesTicket reports whether the client is to get its token anew though that does not
@@ -142,7 +147,7 @@ func (op *operation) finish(version uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.begun == op.begun {
-		s.rec, s.meta, s.exact, s.token, s.landed, s.flying = rec, op.next, exact, op.token, c, nil
+		s.rec, s.meta, s.exact, s.token, s.landed, s.flying = rec, op.next, exact, op.token, op, nil
 		if op.want.secret != "" {
 			s.outdated = false
 		}
@@ -152,8 +157,8 @@ func (op *operation) finish(version uint64) {
 // fold brings the fields of rec up to date. It is put off because most requests look at
 // nothing after their commit, and a large session is dear to copy. The caller holds mu.
 func (s *Session) fold() {
-	if c := s.landed; c != nil {
-		s.rec.Fields = s.rec.Fields.With(c.Set, c.Unset...)
+	if op := s.landed; op != nil {
+		s.rec.with(op.set, op.change.Set, op.change.Unset)
 		s.landed = nil
 	}
 }

@@ -19,7 +19,7 @@ type operation struct {
 	now  int64   // milliseconds; of the commit
 	want pending // s.flying points here, so that the view shows it
 
-	rec   store.Record // what the store held last
+	rec   record // what the store held last
 	meta  meta
 	exact bool
 	token Token
@@ -28,6 +28,7 @@ type operation struct {
 	next   meta         // what change makes of meta
 	ticket bool         // the client gets one
 	change store.Change // what is sent
+	set    store.Fields // change.Set in the clear
 	lost   []string     // fields whose Pop came too late
 	leave  func()       // of the gate
 
@@ -193,7 +194,7 @@ func (op *operation) update() error {
 			return op.updated(version)
 		case errors.Is(err, store.ErrConflict):
 			if op.want.empty() {
-				op.change, op.next = store.Change{}, op.meta
+				op.nothing()
 				op.finish(op.rec.Version) // a mere touch; whoever was faster has touched it too
 				return nil
 			}
@@ -322,7 +323,7 @@ func (op *operation) ended(err error) error {
 			s.forget()
 		}
 		s.mu.Unlock()
-		op.rec, op.meta, op.exact, op.token = store.Record{}, meta{}, false, Token{}
+		op.rec, op.meta, op.exact, op.token = record{}, meta{}, false, Token{}
 		return op.create()
 	}
 	s.mu.Lock()

@@ -70,6 +70,14 @@ type Config struct {
 	// while sessions live. Defaults to false.
 	AcceptUntagged bool
 
+	// SealKeys, of 32 random bytes each, encrypt and authenticate the values that the
+	// program keeps, with AES-256-GCM: who reads the store sees names and sizes only, and who
+	// writes to it cannot plant or move values. The first key seals and all open: to replace
+	// a key put the new one in front, and drop the old one after Lifetime. A session with a
+	// value that cannot be opened is refused, so switching this on or off signs everybody
+	// out. Defaults to none: values are readable JSON.
+	SealKeys [][]byte
+
 	// NewID makes the public half of new tokens, for programs whose IDs mean something,
 	// such as a shard or a time. IDs must be unique and may be guessed: the secret half is
 	// always the manager's own. It may block until ctx ends; its error fails the request.

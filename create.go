@@ -62,10 +62,13 @@ func (op *operation) create() error {
 	if err != nil {
 		return fmt.Errorf("cloakroom: save: %w", err)
 	}
-	op.rec = store.Record{}
+	op.rec = record{}
 	op.change = store.Change{Create: true, Set: set, ExpiresAt: millis(op.m.expiry(&op.next, now))}
 	if want.signIn {
 		op.change.Owner = &want.owner
+	}
+	if err := op.conceal(op.token.Key); err != nil {
+		return err
 	}
 	version, err := op.save(op.token.Key)
 	switch {

@@ -64,7 +64,7 @@ func (c *candidates) try(text string) (done bool, err error) {
 		}
 		return false, err
 	}
-	meta, reason, detail := m.check(&rec, token, s.now)
+	meta, reason, detail := m.check(&rec.Record, token, s.now)
 	if reason != "" {
 		c.reject(token.Key, reason, detail)
 		if reason == ReasonOldSecret && s.gone == "" {
@@ -110,27 +110,32 @@ func (c *candidates) tell() {
 }
 
 // fetch calls the store, within the budget.
-func (s *Session) fetch(ctx context.Context, call *callContext, least time.Duration, key string) (rec store.Record, err error) {
-	load := func(ctx context.Context) error {
+func (s *Session) fetch(ctx context.Context, call *callContext, least time.Duration, key string) (record, error) {
+	var rec store.Record
+	load := func(ctx context.Context) (err error) {
 		rec, err = s.m.store.Load(ctx, s.m.cfg.KeyPrefix+key)
 		return err
 	}
+	var err error
 	if s.m.cfg.Outage == Fail() {
 		err = s.budget.spend(call, ctx, least, load)
-		return rec, err
+	} else {
+		err = s.m.persist(ctx, func() error {
+			once := budget{total: s.m.cfg.StoreTimeout}
+			return once.spend(new(callContext), ctx, 0, load)
+		})
 	}
-	err = s.m.persist(ctx, func() error {
-		once := budget{total: s.m.cfg.StoreTimeout}
-		return once.spend(new(callContext), ctx, 0, load)
-	})
-	return rec, err
+	if err != nil {
+		return record{}, err
+	}
+	return s.m.reveal(key, rec)
 }
 
 // load is fetch with the error wrapped, and an outage told to the Observer.
-func (s *Session) load(ctx context.Context, least time.Duration, key string) (store.Record, error) {
+func (s *Session) load(ctx context.Context, least time.Duration, key string) (record, error) {
 	rec, err := s.fetch(ctx, new(callContext), least, key)
 	if err != nil {
-		return store.Record{}, s.m.storeError(ctx, "load", err)
+		return record{}, s.m.storeError(ctx, "load", err)
 	}
 	return rec, nil
 }

@@ -3,9 +3,11 @@ package cloakroom
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 
+	"github.com/cloakroom-go/cloakroom/seal"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -18,6 +20,7 @@ type Manager struct {
 	quiet   bool // the Observer is the default one, which most events do not concern
 	cookie  *cookieTransport
 	gate    gate
+	sealer  *sealer // nil: values are stored in the clear
 	outage  outage
 
 	warnings sync.Map // problems that were reported
@@ -43,6 +46,13 @@ func New(s store.Store, config *Config) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{store: s, cfg: c}
+	if len(c.SealKeys) > 0 {
+		ring, err := seal.NewRing(c.SealKeys...)
+		if err != nil {
+			return nil, fmt.Errorf("cloakroom: Config.SealKeys: %w", err)
+		}
+		m.sealer = &sealer{ring}
+	}
 	m.sweeper, _ = store.As[store.Sweeper](s)
 	_, m.quiet = c.Observer.(logObserver)
 	m.cookie, _ = c.Transport.(*cookieTransport)

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
-
-	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // A Session is one request's view of a session. A method that takes a context does it
@@ -34,21 +32,21 @@ type Session struct {
 	budget budget
 	first  callContext // of the first load, so that a read needs no allocation for it
 
-	mu     sync.Mutex    // guards what follows; never held while foreign code runs
-	token  Token         // of the record, or of the record to be; Key "" until it is needed
-	rec    store.Record  // what the store held; Version 0: there is no record
-	meta   meta          // what rec says
-	gone   Reason        // why the session can be written no more; "" while it can
-	ghost  string        // the key of a session that is gone
-	now    int64         // milliseconds; when the view was opened
-	at     int64         // milliseconds; of the last commit
-	begun  int           // how often a new session took the place of one
-	draft  *operation    // holds what is pending; nil when nothing is
-	flying *pending      // what an operation is saving just now
-	landed *store.Change // what was saved and is not in rec.Fields yet
-	err    error         // the first thing that went wrong
-	doubt  error         // a Save that may have landed
-	out    *Ticket       // for Manager.Commit; nil: nothing new
+	mu     sync.Mutex // guards what follows; never held while foreign code runs
+	token  Token      // of the record, or of the record to be; Key "" until it is needed
+	rec    record     // what the store held; Version 0: there is no record
+	meta   meta       // what rec says
+	gone   Reason     // why the session can be written no more; "" while it can
+	ghost  string     // the key of a session that is gone
+	now    int64      // milliseconds; when the view was opened
+	at     int64      // milliseconds; of the last commit
+	begun  int        // how often a new session took the place of one
+	draft  *operation // holds what is pending; nil when nothing is
+	flying *pending   // what an operation is saving just now
+	landed *operation // what was saved and is not in rec.Fields yet
+	err    error      // the first thing that went wrong
+	doubt  error      // a Save that may have landed
+	out    *Ticket    // for Manager.Commit; nil: nothing new
 
 	exact    bool // rec is what the store holds, to the byte
 	fatal    bool // err makes every commit fail, not only one with edits
@@ -529,7 +527,7 @@ func (s *Session) startOver(p *pending, reason Reason) {
 
 // forget makes the view that of a session that is not stored. The caller holds mu.
 func (s *Session) forget() {
-	s.rec, s.meta, s.exact, s.landed = store.Record{}, meta{}, false, nil
+	s.rec, s.meta, s.exact, s.landed = record{}, meta{}, false, nil
 	s.token, s.resend, s.outdated = Token{}, false, false
 }
 

@@ -3,8 +3,6 @@ package cloakroom
 import (
 	"context"
 	"time"
-
-	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // settleTime is what a reload that settles an uncertain Save may take even when the
@@ -29,7 +27,7 @@ func (op *operation) settle(cause error) error {
 		return op.doubt(cause)
 	}
 	op.rec, op.meta, op.exact = rec, h, true
-	op.change, op.next = store.Change{}, h
+	op.nothing()
 	return op.updated(rec.Version)
 }
 
