@@ -33,7 +33,11 @@ var all = []struct {
 	// A refusal of encryption, and one of a login, come from the server itself.
 	{"postgresql", servers.PostgreSQL, nil, "\x00\x00\x00\x08\x04\xd2\x16\x2f"},
 	{"mariadb", servers.MariaDB, func(conn net.Conn) error {
-		_, err := conn.Read(make([]byte, 4096))
+		head := make([]byte, 4) // of the greeting; three bytes of length, the least one first
+		if _, err := io.ReadFull(conn, head); err != nil {
+			return err
+		}
+		_, err := io.CopyN(io.Discard, conn, int64(head[0])|int64(head[1])<<8)
 		return err
 	}, "\x01\x00\x00\x01\x00"},
 }

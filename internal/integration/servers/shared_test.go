@@ -9,10 +9,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/integration/servers"
 )
 
-var shared = servers.Shared(servers.Redis, servers.Durable)
-
 func TestASharedServerIsOneForAllTests(t *testing.T) {
 	t.Setenv("CI", "")
+	shared := servers.Shared(servers.Redis, servers.Durable)
 	t.Run("none", func(t *testing.T) {
 		t.Setenv("PATH", "")
 		if v := judge(t, func(t testing.TB) { shared(t) }); !strings.Contains(v.skip, "redis-server") {
@@ -41,7 +40,7 @@ func TestASharedServerIsOneForAllTests(t *testing.T) {
 
 func TestMainEndsSharedServers(t *testing.T) {
 	if inChild() {
-		fmt.Println("at", shared(t).Addr())
+		fmt.Println("at", servers.Shared(servers.Redis)(t).Addr())
 		return
 	}
 	dir := t.TempDir()

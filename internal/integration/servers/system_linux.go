@@ -6,12 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
-	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // reservePort has the system choose a port, and the one 10000 above it if bus is true. The
@@ -85,10 +84,26 @@ func startChild(cmd *exec.Cmd, as string) error {
 	return <-result
 }
 
-// killChild kills a child and what it started. Stopped first, it cannot start more.
+// killChild kills a child and what it started, of which nothing is left but, perhaps, the
+// child for somebody to wait for. Stopped first, it cannot start more.
 func killChild(child *os.Process) error {
-	child.Signal(syscall.SIGSTOP)
-	return signalAll(descendants(child.Pid), syscall.SIGKILL)
+	if err := child.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	all := descendants(child.Pid)
+	if err := signalAll(all, syscall.SIGKILL); err != nil {
+		return err
+	}
+	for _, pid := range all {
+		for {
+			_, state := parentAndState(pid)
+			if state == 0 || state == 'Z' {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return nil
 }
 
 // pauseChild stops a child and what it started, or lets them go on.
@@ -115,19 +130,27 @@ func signalAll(pids []int, signal syscall.Signal) error {
 // each process of PostgreSQL has its own.
 func descendants(pid int) []int {
 	children := make(map[int][]int)
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, name := range stats {
-		stat, _ := os.ReadFile(name) // pid (program) state parent ...
-		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-		if len(fields) > 1 {
-			child, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
-			parent, _ := strconv.Atoi(string(fields[1]))
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		if child, err := strconv.Atoi(entry.Name()); err == nil {
+			parent, _ := parentAndState(child)
 			children[parent] = append(children[parent], child)
 		}
 	}
 	all := []int{pid}
 	for i := 0; i < len(all); i++ {
-		all = slices.Concat(all, children[all[i]])
+		all = append(all, children[all[i]]...)
 	}
 	return all
+}
+
+// parentAndState returns zeros when there is no such process.
+func parentAndState(pid int) (parent int, state byte) {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0, 0
+	}
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]) // state, parent, more
+	parent, _ = strconv.Atoi(string(fields[1]))
+	return parent, fields[0][0]
 }
