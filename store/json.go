@@ -3,9 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -31,28 +29,17 @@ func (f Fields) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads the readable form: one JSON object, values kept to the byte. It
 // is an error when data is anything else, or has a name that [NewFields] refuses.
 func (f *Fields) UnmarshalJSON(data []byte) error {
-	if !json.Valid(data) {
-		return errors.New("store: the fields are not JSON")
-	}
-	text := strings.TrimSpace(string(data))
-	if text[0] != '{' {
-		return fmt.Errorf("store: the fields are not a JSON object but begin with %q", text[0])
-	}
-	// Valid JSON from here on, so the walk below needs no checks of its own.
-	fields := make([]Field, 0, 16)
-	for at := skipSpace(text, 1); text[at] != '}'; {
-		if text[at] == ',' {
-			at = skipSpace(text, at+1)
+	s := scanner{text: data}
+	if first := s.peek(); first != '{' {
+		if !s.value(0) || !s.ended() {
+			return errNotJSON
 		}
-		end := skipValue(text, at)
-		name, err := unquote(text[at:end])
-		if err != nil {
-			return err
-		}
-		at = skipSpace(text, skipSpace(text, end)+1) // past the colon
-		end = skipValue(text, at)
-		fields = append(fields, Field{name, text[at:end]})
-		at = skipSpace(text, end)
+		return fmt.Errorf("store: the fields are not a JSON object but begin with %q", first)
+	}
+	var room [16]Field
+	fields, err := s.fields(string(data), room[:0])
+	if err != nil {
+		return err
 	}
 	parsed, err := NewFields(fields...)
 	if err != nil {
@@ -62,43 +49,37 @@ func (f *Fields) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func skipSpace(text string, at int) int {
-	for text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r' {
-		at++
-	}
-	return at
-}
-
-// skipValue returns the end of the JSON value that begins at text[at].
-func skipValue(text string, at int) int {
-	depth := 0
-	for {
-		switch text[at] {
-		case '"':
-			for at++; text[at] != '"'; at++ {
-				if text[at] == '\\' {
-					at++
-				}
-			}
-			at++
-		case '{', '[':
-			depth++
-			at++
-		case '}', ']':
-			depth--
-			at++
-		case ',', ':', ' ', '\t', '\n', '\r':
-			at++ // only inside an object or array
-			continue
-		default: // a number or literal
-			for at < len(text) && !strings.ContainsRune(",:]} \t\n\r", rune(text[at])) {
-				at++
-			}
+// fields appends those of the object that begins at s.at and has to be all that is left.
+// text is s.text.
+func (s *scanner) fields(text string, fields []Field) ([]Field, error) {
+	s.at++
+	for first := true; !s.take('}'); first = false {
+		if !first && !s.take(',') {
+			return nil, errNotJSON
 		}
-		if depth == 0 {
-			return at
+		s.peek()
+		begin := s.at
+		if !s.quoted() {
+			return nil, errNotJSON
 		}
+		name, err := unquote(text[begin:s.at])
+		if err != nil {
+			return nil, err
+		}
+		if !s.take(':') {
+			return nil, errNotJSON
+		}
+		s.peek()
+		begin = s.at
+		if !s.value(1) {
+			return nil, errNotJSON
+		}
+		fields = append(fields, Field{name, text[begin:s.at]})
 	}
+	if !s.ended() {
+		return nil, errNotJSON
+	}
+	return fields, nil
 }
 
 func unquote(quoted string) (string, error) {
@@ -119,12 +100,17 @@ func unquote(quoted string) (string, error) {
 
 // appendName quotes a name with the escapes that JSON demands and no others.
 func appendName(b []byte, name string) []byte {
-	plain := func(r rune) bool { return r >= 0x20 && r != '"' && r != '\\' }
-	if !slices.ContainsFunc([]rune(name), func(r rune) bool { return !plain(r) }) {
-		b = append(b, '"')
-		b = append(b, name...)
-		return append(b, '"')
+	for i := range len(name) {
+		if c := name[i]; c < ' ' || c == '"' || c == '\\' {
+			return appendEscaped(b, name)
+		}
 	}
+	b = append(b, '"')
+	b = append(b, name...)
+	return append(b, '"')
+}
+
+func appendEscaped(b []byte, name string) []byte {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)

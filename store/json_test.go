@@ -62,6 +62,10 @@ func FuzzFieldsUnmarshalJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		var got store.Fields
 		if err := got.UnmarshalJSON(doc); err != nil {
+			object := json.Valid(doc) && strings.HasPrefix(strings.TrimLeft(string(doc), " \t\r\n"), "{")
+			if object && !strings.Contains(err.Error(), "name") && !strings.Contains(err.Error(), "twice") {
+				t.Fatalf("%q is an object: %v", doc, err)
+			}
 			return
 		}
 		var want map[string]json.RawMessage
@@ -85,4 +89,29 @@ func FuzzFieldsUnmarshalJSON(f *testing.F) {
 			t.Fatalf("%q: there and back gives %q, %v", doc, out, err)
 		}
 	})
+}
+
+// What is no JSON is refused, and what is JSON is taken, as encoding/json sees it.
+func TestWhatIsJSONIsWhatEncodingJSONSays(t *testing.T) {
+	values := []string{
+		`1`, `-0`, `-`, `00`, `01`, `1.`, `.5`, `1.5e`, `1e+`, `1e+9`, `1E-07`, `+1`, `1a`, `0x1`, `NaN`, `--1`, `1e1.5`,
+		`true`, `tru`, `truee`, `false`, `null`, `nul`, `TRUE`,
+		`""`, `"`, `"a`, `"\"`, `"\\"`, `"\\\"`, `"\x"`, `"\u12"`, `"\u12G4"`, `"\u12aF"`, "\"\xff\"", "\"\x7f\"", "\"\x1f\"", "\"a\tb\"", "\"a\nb\"",
+		`"1234567\"90123456"`, `"12345678` + "\x00" + `"`, `"ä1234567🧥"`, `"1234567` + "\x1f" + `0"`, `"123456789\`, `'a'`,
+		`[]`, `[ ]`, `[,]`, `[1,]`, `[1 2]`, `[1,2`, `[1}`, `[[]]`, `[]]`, `]`, `{}`, `{ }`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{"a":1 "b":2}`,
+		`{"a":1,"b":[{"c":null}]}`, `{a:1}`, `{1:1}`, `{"a":1]`, `}`, ``, ` `, "\v1", "\u00a01", `1,`, `1 1`, `"a" "b"`, `//`, "\x00",
+		strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000),
+		strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001),
+		strings.Repeat(`{"a":`, 10_001) + `1` + strings.Repeat("}", 10_001),
+	}
+	for _, v := range values {
+		for _, doc := range []string{`{"f":` + v + `}`, "{\"f\": " + v + "\r\n,\t\"g\":" + v + ` } `, v, `{"f":` + v + "}\x00", `{"f":` + v} {
+			var f store.Fields
+			err := f.UnmarshalJSON([]byte(doc))
+			object := strings.HasPrefix(strings.TrimLeft(doc, " \t\r\n"), "{") && json.Valid([]byte(doc))
+			if object != (err == nil) {
+				t.Errorf("%.60q: %v, but it is an object: %v", doc, err, object)
+			}
+		}
+	}
 }
