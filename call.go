@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -81,15 +82,20 @@ func (c *callContext) end() time.Duration {
 
 // A budget is the time that the store calls of one request may take together.
 type budget struct {
-	total, used time.Duration
+	total time.Duration
+	used  atomic.Int64 // nanoseconds
 }
+
+func (b *budget) left() time.Duration { return b.total - time.Duration(b.used.Load()) }
+
+func (b *budget) reset() { b.used.Store(0) }
 
 // spend calls f with a context that ends when parent does and when the budget is used
 // up, but leaves it least even then.
 func (b *budget) spend(c *callContext, parent context.Context, least time.Duration, f func(context.Context) error) error {
-	c.Context, c.left = parent, max(b.total-b.used, least)
+	c.Context, c.left = parent, max(b.left(), least)
 	err := f(c)
-	b.used += c.end()
+	b.used.Add(int64(c.end()))
 	return err
 }
 

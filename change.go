@@ -12,7 +12,7 @@ import (
 func (op *operation) prepare() (something bool, err error) {
 	want, now := &op.want, op.now
 	b := changeBuilder{conds: op.conds[:0], fields: op.fields[:0]}
-	want.change(op.rec.Fields, &b)
+	want.change(op.rec.Fields, op.s.names != nil, &b)
 
 	op.nothing()
 	next := &op.next
@@ -86,8 +86,8 @@ func (op *operation) owesTicket(touched bool) bool {
 
 // save sends the change to the store, within the budget.
 func (op *operation) save(key string) (version uint64, err error) {
-	b := &op.s.budget
-	if b.used >= b.total {
+	b := op.s.budget
+	if b.left() <= 0 {
 		return 0, op.m.storeError(op.ctx, "save", errNotTried)
 	}
 	call := &op.call

@@ -269,7 +269,7 @@ func (op *operation) reload() error {
 	if err := op.rebase(rec.Fields); err != nil {
 		return err
 	}
-	op.rec, op.meta, op.exact = rec, meta, true
+	op.rec, op.meta, op.exact = rec, meta, s.names == nil
 	return nil
 }
 

@@ -15,7 +15,7 @@ func (op *operation) create() error {
 		return err
 	}
 	b := changeBuilder{fields: op.fields[:0]}
-	want.change(store.Fields{}, &b)
+	want.change(store.Fields{}, false, &b)
 	replaced := want.replaces != ""
 	if replaced {
 		if err := s.remove(op.ctx, want.replaces); err != nil {

@@ -190,12 +190,13 @@ func (p *pending) rebase(fields store.Fields) (lost []string, err error) {
 	return lost, nil
 }
 
-// change adds to c what the edits make of fields.
-func (p *pending) change(fields store.Fields, c *changeBuilder) {
+// change adds to c what the edits make of fields. With partial, those are not all, so
+// that what is not there may yet be in the store.
+func (p *pending) change(fields store.Fields, partial bool, c *changeBuilder) {
 	for i := range p.edits {
 		e := &p.edits[i]
 		stored, has := fields.Get(e.name)
-		if e.present == has && e.value == stored && !e.guarded {
+		if e.present == has && e.value == stored && !e.guarded && !partial {
 			continue
 		}
 		if e.guarded {
@@ -203,7 +204,7 @@ func (p *pending) change(fields store.Fields, c *changeBuilder) {
 		}
 		if e.present {
 			c.set(e.name, e.value)
-		} else if has || e.guarded {
+		} else if has || e.guarded || partial {
 			c.unset = append(c.unset, e.name)
 		}
 	}

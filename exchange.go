@@ -31,6 +31,7 @@ func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := &exchange{Context: r.Context(), m: h.m, w: w}
+	x.budget.total = h.m.cfg.StoreTimeout
 	x.req = *r.WithContext(x)
 	returned := false
 	defer func() {
@@ -60,6 +61,7 @@ type exchange struct {
 	m               *Manager
 	w               http.ResponseWriter
 	req             http.Request
+	budget          budget
 
 	loading   sync.Mutex // held by the first Load; guards err and anonymous
 	err       error
@@ -73,6 +75,7 @@ type exchange struct {
 	owed     bool    // ticket is not in the header yet
 	voided   bool    // a ticket was withdrawn that may be in the header
 	began    bool    // the commit point is passed
+	direct   bool    // the session was looked at by a Direct
 	canceled bool    // Fail was called
 	done     bool    // the handler has returned
 
@@ -103,7 +106,7 @@ func (x *exchange) loadOnce() (*Session, []Event, error) {
 		return x.session, nil, x.err
 	}
 	s := x.m.newSession(x)
-	s.x = x
+	s.x, s.budget = x, &x.budget
 	var events []Event
 	if x.err == nil {
 		events, x.err = x.open(s)
@@ -166,9 +169,9 @@ func (x *exchange) begin() error {
 		return x.failure
 	}
 	x.began = true
-	s, canceled := x.session, x.canceled
+	s, canceled, direct := x.session, x.canceled, x.direct
 	x.mu.Unlock()
-	if s == nil {
+	if s == nil && !direct {
 		return nil
 	}
 	err := errPanicked // unless it returns
@@ -177,7 +180,11 @@ func (x *exchange) begin() error {
 		x.failure = err
 		x.mu.Unlock()
 	}()
-	err = s.conclude(canceled)
+	err = nil
+	if s != nil {
+		err = s.conclude(canceled)
+	}
+	x.depend()
 	// Once more: who writes the header may have replaced what an earlier Save has set.
 	x.mu.Lock()
 	x.owed = x.ticket != nil
@@ -255,7 +262,6 @@ func (s *Session) conclude(canceled bool) error {
 	s.mu.Lock()
 	s.late = true
 	s.mu.Unlock()
-	s.x.depend()
 	return err
 }
 

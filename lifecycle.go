@@ -132,8 +132,8 @@ func (s *Session) operate(ctx context.Context, do func(context.Context) error) e
 	s.op.Lock()
 	defer s.op.Unlock()
 	s.mu.Lock()
-	if s.late || s.x == nil {
-		s.budget.used = 0
+	if s.late || s.budget == &s.own {
+		s.budget.reset()
 	}
 	finished := s.finished
 	s.mu.Unlock()
@@ -141,8 +141,8 @@ func (s *Session) operate(ctx context.Context, do func(context.Context) error) e
 		return errors.New("cloakroom: " + string(ReasonFinished))
 	}
 	err := do(detach(ctx))
-	if s.x == nil {
-		s.budget.used = 0 // no answer waits for the next operation too
+	if s.budget == &s.own {
+		s.budget.reset() // no answer waits for the next operation too
 	}
 	return err
 }

@@ -18,11 +18,12 @@ const maxCandidates = 4
 // Candidates are the tokens of a request, tried one after the other. What there is to
 // tell the Observer is collected, because it may ask for the session that is being loaded.
 type candidates struct {
-	s      *Session
-	ctx    context.Context
-	tried  int
-	bad    bool // a malformed token was told of: there may be thousands
-	events []Event
+	s       *Session
+	ctx     context.Context
+	tried   int
+	trusted bool // the secret is not looked at
+	bad     bool // a malformed token was told of: there may be thousands
+	events  []Event
 }
 
 // try makes the session the view of the one that text opens, and reports whether there
@@ -32,7 +33,7 @@ func (c *candidates) try(text string) (done bool, err error) {
 	s, m := c.s, c.s.m
 	s.presents = true
 	token, ok := m.cfg.Tokens.Parse(text)
-	if !ok || !goodKey(token.Key) || len(m.cfg.KeyPrefix)+len(token.Key) > maxKey {
+	if !ok || !m.goodKey(token.Key) {
 		if !c.bad {
 			c.bad = true
 			c.reject("", ReasonBadToken, "")
@@ -43,6 +44,12 @@ func (c *candidates) try(text string) (done bool, err error) {
 		c.reject("", ReasonTooMany, "")
 		return true, nil
 	}
+	return c.look(token)
+}
+
+// look is try for a token that is well-formed.
+func (c *candidates) look(token Token) (done bool, err error) {
+	s, m := c.s, c.s.m
 	call := &s.first
 	if c.tried > 1 {
 		call = new(callContext)
@@ -64,7 +71,7 @@ func (c *candidates) try(text string) (done bool, err error) {
 		}
 		return false, err
 	}
-	meta, reason, detail := m.check(&rec.Record, token, s.now)
+	meta, reason, detail := m.check(&rec.Record, token, c.trusted, s.now)
 	if reason != "" {
 		c.reject(token.Key, reason, detail)
 		if reason == ReasonOldSecret && s.gone == "" {
@@ -73,7 +80,7 @@ func (c *candidates) try(text string) (done bool, err error) {
 		return false, nil
 	}
 	s.mu.Lock()
-	s.rec, s.meta, s.exact, s.token, s.landed = rec, meta, true, token, nil
+	s.rec, s.meta, s.exact, s.token, s.landed = rec, meta, s.names == nil, token, nil
 	s.resend, s.gone, s.ghost = token.Reissue, "", ""
 	s.mu.Unlock()
 	if m.cfg.Validate != nil {
@@ -92,8 +99,8 @@ const maxKey = 256
 
 // goodKey reports whether a key that a TokenScheme has found may go to the store: those
 // of the manager's own records may not.
-func goodKey(key string) bool {
-	return key != "" && len(key) <= maxKey && key[0] != '$' && utf8.ValidString(key) && strings.IndexByte(key, 0) < 0
+func (m *Manager) goodKey(key string) bool {
+	return key != "" && len(m.cfg.KeyPrefix)+len(key) <= maxKey && key[0] != '$' && utf8.ValidString(key) && strings.IndexByte(key, 0) < 0
 }
 
 func (c *candidates) reject(id string, reason Reason, detail string) {
@@ -113,7 +120,11 @@ func (c *candidates) tell() {
 func (s *Session) fetch(ctx context.Context, call *callContext, least time.Duration, key string) (record, error) {
 	var rec store.Record
 	load := func(ctx context.Context) (err error) {
-		rec, err = s.m.store.Load(ctx, s.m.cfg.KeyPrefix+key)
+		if s.names == nil {
+			rec, err = s.m.store.Load(ctx, s.m.cfg.KeyPrefix+key)
+		} else {
+			rec, err = store.LoadFields(ctx, s.m.store, s.m.cfg.KeyPrefix+key, s.names...)
+		}
 		return err
 	}
 	var err error
@@ -169,7 +180,7 @@ func classify(ctx context.Context, op string, err error) (wrapped error, outage 
 const clockSkew = 10 * time.Second
 
 // check decides whether token opens rec, and says why not.
-func (m *Manager) check(rec *store.Record, token Token, now int64) (meta, Reason, string) {
+func (m *Manager) check(rec *store.Record, token Token, trusted bool, now int64) (meta, Reason, string) {
 	if rec.Version == 0 {
 		return meta{}, ReasonStoreRule, "a record has version 0"
 	}
@@ -179,6 +190,7 @@ func (m *Manager) check(rec *store.Record, token Token, now int64) (meta, Reason
 	}
 	stored, guarded := rec.Fields.Get(fieldSecret)
 	switch {
+	case trusted: // the program vouches for whoever asks
 	case token.Secret == "" && !guarded: // a scheme without secrets
 	case isSecret(stored, token.Secret):
 	case openedWith(rec.Fields, token.Secret, now):

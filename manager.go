@@ -95,10 +95,14 @@ type managerKey struct{ *Manager }
 func (m *Manager) Load(ctx context.Context) (*Session, error) {
 	x, ok := ctx.Value(managerKey{m}).(*exchange)
 	if !ok {
-		return nil, errors.New("cloakroom: Load: the context is not of a request that came through this manager's Handler: " +
-			"wrap the handler with Manager.Handler, and pass r.Context()")
+		return nil, errOutside("Load")
 	}
 	return x.load()
+}
+
+func errOutside(method string) error {
+	return fmt.Errorf("cloakroom: %s: the context is not of a request that came through this manager's Handler: "+
+		"wrap the handler with Manager.Handler, and pass r.Context()", method)
 }
 
 // Func returns a handler that loads the session for f, or answers with [Manager.Fail].
@@ -145,7 +149,8 @@ func (m *Manager) Open(ctx context.Context, tokens ...string) (*Session, error) 
 
 func (m *Manager) newSession(ctx context.Context) *Session {
 	s := &Session{m: m, ctx: ctx, now: m.now()}
-	s.budget.total = m.cfg.StoreTimeout
+	s.own.total = m.cfg.StoreTimeout
+	s.budget = &s.own
 	return s
 }
 
@@ -170,7 +175,7 @@ func (m *Manager) Commit(ctx context.Context, s *Session) (Ticket, error) {
 	if !skip {
 		err = s.commit(detach(ctx))
 	}
-	s.budget.used = 0 // what comes next is another request's
+	s.budget.reset() // what comes next is another request's
 	if err != nil && !errors.Is(err, ErrEnded) {
 		return Ticket{}, err
 	}

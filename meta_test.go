@@ -33,7 +33,7 @@ func FuzzRecord(f *testing.F) {
 			return
 		}
 		rec := store.Record{Version: 1, ExpiresAt: now.Add(time.Hour), Fields: fields}
-		h, reason, _ := m.check(&rec, Token{Key: "k", Secret: "secret"}, now.UnixMilli())
+		h, reason, _ := m.check(&rec, Token{Key: "k", Secret: "secret"}, false, now.UnixMilli())
 		if reason != "" {
 			return
 		}

@@ -28,8 +28,9 @@ type Session struct {
 	x   *exchange       // nil for a session from Open
 	ctx context.Context // of the request
 
-	op     sync.Mutex // held by one operation that does I/O; also guards budget
-	budget budget
+	op     sync.Mutex // held by one operation that does I/O
+	budget *budget    // of the request; own when there is none
+	own    budget
 	first  callContext // of the first load, so that a read needs no allocation for it
 
 	mu     sync.Mutex // guards what follows; never held while foreign code runs
@@ -47,6 +48,8 @@ type Session struct {
 	err    error      // the first thing that went wrong
 	doubt  error      // a Save that may have landed
 	out    *Ticket    // for Manager.Commit; nil: nothing new
+
+	names []string // not nil: rec holds these fields only, as far as it has them
 
 	exact    bool // rec is what the store holds, to the byte
 	fatal    bool // err makes every commit fail, not only one with edits

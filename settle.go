@@ -26,7 +26,7 @@ func (op *operation) settle(cause error) error {
 	if err != nil || !op.ours(rec.Fields) {
 		return op.doubt(cause)
 	}
-	op.rec, op.meta, op.exact = rec, h, true
+	op.rec, op.meta, op.exact = rec, h, op.s.names == nil
 	op.nothing()
 	return op.updated(rec.Version)
 }

@@ -16,6 +16,7 @@ type spy struct {
 	mu           sync.Mutex
 	loads, saves int
 	deletes      int
+	asked        []string // of LoadFields
 	changes      []store.Change
 	load         func(ctx context.Context, key string) (store.Record, error)
 	save         func(ctx context.Context, key string, c store.Change) (uint64, error)
@@ -33,6 +34,19 @@ func (s *spy) Load(ctx context.Context, key string) (store.Record, error) {
 		return f(ctx, key)
 	}
 	return s.Store.Load(ctx, key)
+}
+
+// LoadFields counts as a load; what it is asked for is kept.
+func (s *spy) LoadFields(ctx context.Context, key string, names ...string) (store.Record, error) {
+	s.mu.Lock()
+	s.loads++
+	s.asked = append(s.asked, names...)
+	f := s.load
+	s.mu.Unlock()
+	if f != nil {
+		return f(ctx, key)
+	}
+	return store.LoadFields(ctx, s.Store, key, names...)
 }
 
 func (s *spy) Save(ctx context.Context, key string, c store.Change) (uint64, error) {
