@@ -9,10 +9,33 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
+// Grouped is the editor of a database with one writer at a time.
+//
 // The variables that the functions given to do set are read only when do returned nil:
 // after an error they may still be written.
+type grouped struct {
+	*group
+	store *Store
 
-func (g *group) save(ctx context.Context, key string, change store.Change) (uint64, error) {
+	read, insert, edit, extend, replace, remove, expired *command
+}
+
+func newGrouped(s *Store) *grouped {
+	g := &grouped{
+		store:   s,
+		read:    s.command(s.sql.read),
+		insert:  s.command(s.sql.insert),
+		edit:    s.command(s.sql.edit),
+		extend:  s.command(s.sql.extend),
+		replace: s.command(s.sql.replace),
+		remove:  s.command(s.sql.remove),
+		expired: s.command(s.sql.sweep),
+	}
+	g.group = newGroup(s.db, &s.dialect, s.command(s.sql.lock), g.read, g.insert, g.edit, g.extend, g.replace, g.remove, g.expired)
+	return g
+}
+
+func (g *grouped) save(ctx context.Context, key string, change store.Change) (uint64, error) {
 	change = own(change)
 	var version uint64
 	err := g.do(ctx, func(ctx context.Context, tx *transaction) (answer, fault error) {
@@ -25,7 +48,7 @@ func (g *group) save(ctx context.Context, key string, change store.Change) (uint
 	return version, nil
 }
 
-func (g *group) apply(ctx context.Context, tx *transaction, key string, change store.Change) (version uint64, answer, fault error) {
+func (g *grouped) apply(ctx context.Context, tx *transaction, key string, change store.Change) (version uint64, answer, fault error) {
 	now := time.Now().UnixMilli()
 	if base := change.Base; base != nil && !change.Create && base.ExpiresAt.UnixMilli() > now {
 		// Nearly always Base is what is stored, and the row need not be read and parsed.
@@ -37,7 +60,7 @@ func (g *group) apply(ctx context.Context, tx *transaction, key string, change s
 			}
 		}
 	}
-	rows, err := tx.query(ctx, g.stmts.read, key)
+	rows, err := tx.query(ctx, g.read, key)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -56,23 +79,23 @@ func (g *group) apply(ctx context.Context, tx *transaction, key string, change s
 }
 
 // write puts next where old was, and reports whether old was there.
-func (g *group) write(ctx context.Context, tx *transaction, key string, old stored, next store.Record) (written bool, err error) {
-	fields, err := next.Fields.MarshalJSON() // called directly: json.Marshal would rewrite values
+func (g *grouped) write(ctx context.Context, tx *transaction, key string, old stored, next store.Record) (written bool, err error) {
+	doc, err := g.store.document(ctx, nil, key, next)
 	if err != nil {
 		return false, err
 	}
 	was, version := int64(old.rec.Version), int64(next.Version)
-	doc, expires := string(fields), next.ExpiresAt.UnixMilli()
+	expires := next.ExpiresAt.UnixMilli()
 	var n int
 	switch {
 	case !old.found:
-		n, err = tx.exec(ctx, g.stmts.insert, key, version, next.Owner, expires, doc)
+		n, err = tx.exec(ctx, g.insert, key, version, next.Owner, expires, doc)
 	case !old.live || next.Owner != old.rec.Owner:
-		n, err = tx.exec(ctx, g.stmts.replace, version, doc, expires, next.Owner, key, was)
+		n, err = tx.exec(ctx, g.replace, version, doc, expires, next.Owner, key, was)
 	case expires != old.rec.ExpiresAt.UnixMilli():
-		n, err = tx.exec(ctx, g.stmts.extend, version, doc, expires, key, was)
+		n, err = tx.exec(ctx, g.extend, version, doc, expires, key, was)
 	default:
-		n, err = tx.exec(ctx, g.stmts.edit, version, doc, key, was)
+		n, err = tx.exec(ctx, g.edit, version, doc, key, was)
 	}
 	return n == 1, err
 }
@@ -95,17 +118,17 @@ func copied[T any](p *T) *T {
 	return &v
 }
 
-func (g *group) delete(ctx context.Context, key string) error {
+func (g *grouped) delete(ctx context.Context, key string) error {
 	return g.do(ctx, func(ctx context.Context, tx *transaction) (answer, fault error) {
-		_, err := tx.exec(ctx, g.stmts.remove, key)
+		_, err := tx.exec(ctx, g.remove, key)
 		return nil, err
 	})
 }
 
-func (g *group) sweep(ctx context.Context, most int) (int, error) {
+func (g *grouped) sweep(ctx context.Context, most int) (int, error) {
 	var removed int
 	err := g.do(ctx, func(ctx context.Context, tx *transaction) (answer, fault error) {
-		removed, fault = tx.exec(ctx, g.stmts.sweep, time.Now().UnixMilli(), most)
+		removed, fault = tx.exec(ctx, g.expired, time.Now().UnixMilli(), most)
 		return nil, fault
 	})
 	if err != nil {

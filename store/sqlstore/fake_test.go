@@ -38,7 +38,7 @@ type fakeRow struct {
 // calls stop.
 func newFake(t *testing.T) (s *Store, fake *fakeDB, stop func()) {
 	t.Helper()
-	st := sqliteStatements(defaultTable)
+	st := sqliteStatements(`"` + defaultTable + `"`)
 	fake = &fakeDB{t: t, rows: map[string]fakeRow{}, names: map[string]string{
 		st.load: "load", st.lock: "lock", st.read: "read", st.insert: "insert", st.edit: "edit", st.extend: "extend",
 		st.replace: "replace", st.remove: "remove", st.sweep: "sweep",

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,37 +13,21 @@ import (
 // for the last and how long readers keep the log from being folded into the file.
 const maxBatch = 128
 
-// A group is the editor of a database with one writer at a time. Edits that wait for the
-// writer together share one transaction, and so one wait for the disk.
+// A group makes the changes of a database with one writer at a time. Those that wait for
+// the writer together share one transaction, and so one wait for the disk.
 type group struct {
-	store *Store
-	stmts groupStatements
+	db       *sql.DB
+	dialect  *Dialect
+	lock     *command   // takes the write lock and changes nothing
+	commands []*command // all that the jobs use
 
 	mu      sync.Mutex
 	waiting []*job // in order of arrival
 	running bool   // a goroutine is in run
 }
 
-type groupStatements struct {
-	lock, read, insert, edit, extend, replace, remove, sweep *prepared
-}
-
-func (s *groupStatements) all() [8]*prepared {
-	return [...]*prepared{s.lock, s.read, s.insert, s.edit, s.extend, s.replace, s.remove, s.sweep}
-}
-
-func newGroup(s *Store) *group {
-	prepare := func(text string) *prepared { return &prepared{db: s.db, text: text} }
-	return &group{store: s, stmts: groupStatements{
-		lock:    prepare(s.sql.lock),
-		read:    prepare(s.sql.read),
-		insert:  prepare(s.sql.insert),
-		edit:    prepare(s.sql.edit),
-		extend:  prepare(s.sql.extend),
-		replace: prepare(s.sql.replace),
-		remove:  prepare(s.sql.remove),
-		sweep:   prepare(s.sql.sweep),
-	}}
+func newGroup(db *sql.DB, d *Dialect, lock *command, commands ...*command) *group {
+	return &group{db: db, dialect: d, lock: lock, commands: append(commands, lock)}
 }
 
 // A job is one edit that somebody waits for.

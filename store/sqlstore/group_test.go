@@ -79,10 +79,6 @@ func together(t *testing.T, s *Store, fake *fakeDB, n int) []*call {
 	return calls
 }
 
-func isAnswer(err error) bool {
-	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrMalformed)
-}
-
 func TestWritersThatWaitTogetherShareOneCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, fake, stop := newFake(t)
@@ -237,7 +233,7 @@ func TestNoGoroutineIsLeftWhenNothingWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _, stop := newFake(t)
 		defer stop()
-		g := s.edits.(*group)
+		g := s.edits.(*grouped).group
 		for range 3 {
 			if _, err := s.Save(t.Context(), "k"+time.Now().String(), creation(t)); err != nil {
 				t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"time"
 )
 
 // page is how many keys List and ListOwner hold at a time.
@@ -14,7 +13,7 @@ const page = 256
 // No connection is held while the caller's code runs. Every error is an outage.
 func (s *Store) List(ctx context.Context) iter.Seq2[string, error] {
 	return s.walk(ctx, func(after string) ([]string, error) {
-		return s.page(ctx, s.sql.keys, after, time.Now().UnixMilli(), page)
+		return s.page(ctx, s.sql.keys, after)
 	})
 }
 
@@ -23,7 +22,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[string, error] {
 // caller's code runs. Every error is an outage.
 func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[string, error] {
 	return s.walk(ctx, func(after string) ([]string, error) {
-		return s.page(ctx, s.sql.owned, owner, after, time.Now().UnixMilli(), page)
+		return s.page(ctx, s.sql.owned, owner, after)
 	})
 }
 
@@ -31,12 +30,12 @@ func (s *Store) walk(ctx context.Context, next func(after string) ([]string, err
 	return func(yield func(string, error) bool) {
 		for after := ""; ; {
 			var keys []string
-			err := s.patiently(ctx, func() (err error) {
+			err := s.dialect.patiently(ctx, func() (err error) {
 				keys, err = next(after)
 				return err
 			})
 			if err != nil {
-				yield("", fmt.Errorf("sqlstore: list: %w", outage(ctx, err)))
+				yield("", fmt.Errorf("sqlstore: list: %w", s.outage(ctx, err)))
 				return
 			}
 			for _, key := range keys {
@@ -52,8 +51,10 @@ func (s *Store) walk(ctx context.Context, next func(after string) ([]string, err
 	}
 }
 
+// page returns the first keys that a query finds, of which args are the first parameters.
 func (s *Store) page(ctx context.Context, query string, args ...any) ([]string, error) {
-	rows, err := s.db.QueryContext(ctx, query, args...)
+	_, now := s.dialect.now()
+	rows, err := s.db.QueryContext(ctx, query, append(append(args, now...), page)...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"time"
@@ -47,5 +48,18 @@ func (s *Store) read(rows *sql.Rows, key string, now int64) (stored, error) {
 }
 
 func (s *Store) malformed(key string, problem error) error {
-	return fmt.Errorf("%w: key %q in table %s: %w", store.ErrMalformed, key, s.table, problem)
+	return fmt.Errorf("%w: key %q in table %s: %w", store.ErrMalformed, key, s.place.table, problem)
+}
+
+// document returns the fields of a record as they are stored. It is an error when they are
+// more than the database takes.
+func (s *Store) document(ctx context.Context, q rowQuerier, key string, rec store.Record) (string, error) {
+	fields, err := rec.Fields.MarshalJSON() // called directly: json.Marshal would rewrite values
+	if err != nil {
+		return "", err
+	}
+	if err := s.ceiling.check(ctx, q, key, len(fields)+len(key)+len(rec.Owner)); err != nil {
+		return "", err
+	}
+	return string(fields), nil
 }

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -11,15 +12,30 @@ import (
 // comment has the setup.
 func SQLite() Dialect {
 	return Dialect{
+		name:       "SQLite",
+		quote:      func(name string) string { return `"` + name + `"` },
+		check:      checkSQLite,
+		prepares:   true,
 		statements: sqliteStatements,
 		migrate:    migrateSQLite,
 		busy:       sqliteBusy,
-		editor:     func(s *Store) editor { return newGroup(s) },
+		largest:    func(context.Context, *ceiling, rowQuerier, int) (int, error) { return largestSQLite, nil },
+		diagnose:   diagnoseSQLite,
+		editor:     func(s *Store) editor { return newGrouped(s) },
 	}
 }
 
-func sqliteStatements(table string) statements {
-	t := `"` + table + `"`
+func checkSQLite(o Options) error {
+	switch {
+	case o.Schema != "":
+		return fmt.Errorf("sqlstore: Options.Schema is %q and SQLite has no schemas: leave it empty; the table is in the file that was opened", o.Schema)
+	case o.Unlogged:
+		return errors.New("sqlstore: Options.Unlogged is for PostgreSQL: leave it false; on SQLite, PRAGMA synchronous decides what a crash costs")
+	}
+	return nil
+}
+
+func sqliteStatements(t string) statements {
 	return statements{
 		load:  `SELECT version, owner, expires, fields FROM ` + t + ` WHERE "key" = ? AND expires > ?`,
 		keys:  `SELECT "key" FROM ` + t + ` WHERE "key" > ? AND expires > ? AND substr("key", 1, 1) <> '$' ORDER BY "key" LIMIT ?`,
@@ -35,6 +51,30 @@ func sqliteStatements(table string) statements {
 		remove:  `DELETE FROM ` + t + ` WHERE "key" = ?`,
 		sweep:   `DELETE FROM ` + t + ` WHERE rowid IN (SELECT rowid FROM ` + t + ` WHERE expires <= ? LIMIT ?)`,
 	}
+}
+
+// largestSQLite is SQLITE_MAX_LENGTH as it is unless a driver was built with less, for a whole
+// row.
+const largestSQLite = 1_000_000_000 - 100
+
+// diagnoseSQLite knows errors by their text, like sqliteBusy.
+func diagnoseSQLite(err error) problem {
+	text := err.Error()
+	for _, known := range []struct {
+		words string
+		problem
+	}{
+		{"no such table", missingTable},
+		{"no such column", missingColumn},
+		{"has no column named", missingColumn},
+		{"already exists", tableExists},
+		{"readonly database", readOnly},
+	} {
+		if strings.Contains(text, known.words) {
+			return known.problem
+		}
+	}
+	return noProblem
 }
 
 // sqliteBusy knows SQLITE_BUSY by its text, which is SQLite's own, since the type of the
@@ -65,7 +105,8 @@ func sqliteSchema(table string) [][]string {
 	}
 }
 
-func migrateSQLite(ctx context.Context, conn *sql.Conn, table string) error {
+func migrateSQLite(ctx context.Context, conn *sql.Conn, at place) error {
+	table := at.table
 	if err := setWAL(ctx, conn); err != nil {
 		return err
 	}
@@ -90,9 +131,8 @@ func migrateSQLite(ctx context.Context, conn *sql.Conn, table string) error {
 		return fmt.Errorf("table %s: %w", schemaTable, err)
 	}
 	steps := sqliteSchema(table)
-	if version < 0 || version > len(steps) {
-		return fmt.Errorf("table %s has version %d of the schema and this release knows up to %d: use the release that wrote it, or a later one",
-			table, version, len(steps))
+	if err := checkVersion(table, version, len(steps)); err != nil {
+		return err
 	}
 	for at, step := range steps[version:] {
 		for _, text := range step {

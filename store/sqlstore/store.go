@@ -5,28 +5,29 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
-	"time"
 
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Options are the settings of a Store that have a default.
+// Options are the settings of a Store that have a default. A name in it is a letter or
+// underscore, then up to 62 letters, digits and underscores; it is quoted, so that the
+// database takes it as it is written.
 type Options struct {
-	// Table is the name of the table: a letter or underscore, then up to 62 letters,
-	// digits and underscores. Two Stores with different tables can share a database.
+	// Schema is where the table is: a schema of PostgreSQL, or a database of MariaDB or MySQL,
+	// which must be there. Defaults to "", which is where the connection is: the first schema
+	// of its search_path, or the database in its data source name. SQLite has none.
+	Schema string
+
+	// Table is the name of the table. Two Stores with different tables can share a database.
 	// Defaults to "cloakroom_sessions".
 	Table string
+
+	// Unlogged makes Migrate create an unlogged table, on PostgreSQL only. Writing is cheaper,
+	// and a crash of the server ends every session: the table is empty after it. So it is
+	// after a failover, as replicas have none of it. A clean restart loses nothing. Defaults
+	// to false.
+	Unlogged bool
 }
-
-const (
-	defaultTable = "cloakroom_sessions"
-	// schemaTable records which version of the schema each table has.
-	schemaTable = "cloakroom_schema"
-)
-
-var tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
 
 // Store keeps sessions in one table of a SQL database. It is a [store.Store], and a
 // [store.Lister], [store.OwnerLister], [store.Sweeper] and [store.Pinger]. It is safe
@@ -34,9 +35,10 @@ var tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
 type Store struct {
 	db      *sql.DB
 	dialect Dialect
-	table   string
+	place   place
 	sql     statements
-	load    *prepared
+	ceiling ceiling
+	load    *command
 	edits   editor
 }
 
@@ -52,30 +54,36 @@ var (
 // call of the Store has returned, to close. options may be nil. New does not touch the
 // database; call [Store.Migrate] before the first use.
 //
-// It is an error when db is nil, when dialect is not one that this package made, or when
-// Options.Table is not a name as described there.
+// It is an error when db is nil, when dialect is not one that this package made, when a name
+// in options is not as described there, or when an option means nothing to the database.
 func New(db *sql.DB, dialect Dialect, options *Options) (*Store, error) {
 	if db == nil {
-		return nil, errors.New("sqlstore: db is nil: open the database with sql.Open first")
+		return nil, errNoDB
 	}
 	if dialect.statements == nil {
-		return nil, errors.New("sqlstore: the Dialect is the zero value: use sqlstore.SQLite()")
+		return nil, errNoDialect
 	}
-	table := defaultTable
-	if options != nil && options.Table != "" {
-		table = options.Table
+	if options == nil {
+		options = new(Options)
 	}
-	switch {
-	case !tableName.MatchString(table):
-		return nil, fmt.Errorf("sqlstore: Options.Table is %.80q: use a letter or underscore, then up to 62 letters, digits and underscores", table)
-	case strings.EqualFold(table, schemaTable):
-		return nil, fmt.Errorf("sqlstore: Options.Table is %q, which is where schema versions are kept: use another name", table)
+	at, err := placeOf(&dialect, *options)
+	if err != nil {
+		return nil, err
 	}
-	s := &Store{db: db, dialect: dialect, table: table, sql: dialect.statements(table)}
-	s.load = &prepared{db: db, text: s.sql.load}
+	s := &Store{db: db, dialect: dialect, place: at}
+	s.sql = dialect.statements(at.in(&dialect, at.table))
+	s.ceiling.dialect = &s.dialect
+	s.load = s.command(s.sql.load)
 	s.edits = dialect.editor(s)
 	return s, nil
 }
+
+var (
+	errNoDB      = errors.New("sqlstore: db is nil: open the database with sql.Open first")
+	errNoDialect = errors.New("sqlstore: the Dialect is the zero value: use sqlstore.PostgreSQL(), sqlstore.MySQL() or sqlstore.SQLite()")
+)
+
+func (s *Store) command(text string) *command { return s.dialect.command(s.db, text) }
 
 // Load returns the live record at key. Its errors are [store.ErrNotFound],
 // [store.ErrMalformed] with the key and what is wrong with the row, which is left as it
@@ -90,13 +98,9 @@ func (s *Store) Load(ctx context.Context, key string) (store.Record, error) {
 
 func (s *Store) loadLive(ctx context.Context, key string) (store.Record, error) {
 	var found stored
-	err := s.patiently(ctx, func() error {
-		stmt, err := s.load.get(ctx)
-		if err != nil {
-			return err
-		}
-		now := time.Now().UnixMilli()
-		rows, err := stmt.QueryContext(ctx, key, now)
+	err := s.dialect.patiently(ctx, func() error {
+		now, args := s.dialect.now()
+		rows, err := s.load.query(ctx, append([]any{key}, args...)...)
 		if err != nil {
 			return err
 		}
@@ -105,20 +109,25 @@ func (s *Store) loadLive(ctx context.Context, key string) (store.Record, error) 
 	})
 	switch {
 	case err != nil:
-		return store.Record{}, outage(ctx, err)
+		return store.Record{}, s.outage(ctx, err)
 	case !found.live:
 		return store.Record{}, store.ErrNotFound
 	}
 	return found.rec, nil
 }
 
-// Save applies change to the record at key in one transaction, which it may share with
-// other writers. Its errors are those of [store.Store] and [store.Apply]. When ctx ends
-// while the transaction runs, Save returns at once and the change may land or not.
+// Save applies change to the record at key. Its errors are those of [store.Store] and
+// [store.Apply], [store.ErrMalformed] as for Load, and outages, among them that the record is
+// too large for the database, which is known before anything is written.
+//
+// After an outage other than that, the change may have landed or not, as when ctx ends while
+// it is under way. Save repeats a statement only when the database says that it did nothing
+// because others were in the way, or when database/sql does since the driver could not send
+// it.
 func (s *Store) Save(ctx context.Context, key string, change store.Change) (version uint64, err error) {
 	version, err = s.edits.save(ctx, key, change)
 	if err != nil {
-		return 0, fmt.Errorf("sqlstore: save: %w", err)
+		return 0, fmt.Errorf("sqlstore: save: %w", s.outage(ctx, err))
 	}
 	return version, nil
 }
@@ -127,7 +136,7 @@ func (s *Store) Save(ctx context.Context, key string, change store.Change) (vers
 // missing record is not an error; every error is an outage.
 func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := s.edits.delete(ctx, key); err != nil {
-		return fmt.Errorf("sqlstore: delete: %w", err)
+		return fmt.Errorf("sqlstore: delete: %w", s.outage(ctx, err))
 	}
 	return nil
 }
@@ -144,13 +153,30 @@ func (s *Store) Sweep(ctx context.Context, limit int) (removed int, err error) {
 		n, err := s.edits.sweep(ctx, most)
 		removed += n
 		if err != nil {
-			return removed, fmt.Errorf("sqlstore: sweep: %w", err)
+			return removed, fmt.Errorf("sqlstore: sweep: %w", s.outage(ctx, err))
 		}
 		if n < most {
 			break
 		}
 	}
 	return removed, nil
+}
+
+// outage returns what a caller is told of err: it says that ctx has ended when it has, and
+// what to do when the setup is wrong. The answers of package store stay as they are.
+func (s *Store) outage(ctx context.Context, err error) error {
+	if isAnswer(err) {
+		return err
+	}
+	if remedy := storeRemedies[s.dialect.diagnose(err)]; remedy != "" {
+		err = fmt.Errorf("%w: %s", err, remedy)
+	}
+	return outage(ctx, err)
+}
+
+func isAnswer(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrExists) ||
+		errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrMalformed)
 }
 
 // Ping asks for a record that is not there: it returns nil when the database and the

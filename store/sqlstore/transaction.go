@@ -13,9 +13,9 @@ type transaction struct {
 
 // begin waits until it has the write lock. An error means that nothing was changed.
 func (g *group) begin(ctx context.Context) (tx *transaction, err error) {
-	err = g.store.patiently(ctx, func() error {
-		for _, p := range g.stmts.all() {
-			if _, err := p.get(ctx); err != nil {
+	err = g.dialect.patiently(ctx, func() error {
+		for _, c := range g.commands {
+			if err := c.ready(ctx); err != nil {
 				return err
 			}
 		}
@@ -26,7 +26,7 @@ func (g *group) begin(ctx context.Context) (tx *transaction, err error) {
 }
 
 func (g *group) tryBegin(ctx context.Context) (*transaction, error) {
-	conn, err := g.store.db.Conn(ctx)
+	conn, err := g.db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (g *group) tryBegin(ctx context.Context) (*transaction, error) {
 		return nil, err
 	}
 	tx := &transaction{sqlTx, conn}
-	if _, err := tx.exec(ctx, g.stmts.lock); err != nil {
+	if _, err := tx.exec(ctx, g.lock); err != nil {
 		tx.release()
 		return nil, err
 	}
@@ -52,15 +52,10 @@ func (t *transaction) release() {
 	_ = t.conn.Close()
 }
 
-func (t *transaction) query(ctx context.Context, p *prepared, args ...any) (*sql.Rows, error) {
-	return t.tx.StmtContext(ctx, p.stmt.Load()).QueryContext(ctx, args...)
+func (t *transaction) query(ctx context.Context, c *command, args ...any) (*sql.Rows, error) {
+	return c.queryIn(ctx, t.tx, args...)
 }
 
-func (t *transaction) exec(ctx context.Context, p *prepared, args ...any) (affected int, err error) {
-	result, err := t.tx.StmtContext(ctx, p.stmt.Load()).ExecContext(ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	n, err := result.RowsAffected()
-	return int(n), err
+func (t *transaction) exec(ctx context.Context, c *command, args ...any) (int, error) {
+	return affected(c.execIn(ctx, t.tx, args...))
 }

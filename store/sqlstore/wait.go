@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// patience is how long an operation waits for a lock when its context sets no
+	// patience is how long an operation waits for others when its context sets no
 	// earlier end.
 	patience = 30 * time.Second
 	// The pauses between two tries grow from the first to the longest.
@@ -19,9 +19,9 @@ const (
 
 // patiently calls try until it returns something other than an error that is busy, ctx
 // has ended, or patience has. try must have done nothing when it returns a busy error.
-func (s *Store) patiently(ctx context.Context, try func() error) error {
+func (d *Dialect) patiently(ctx context.Context, try func() error) error {
 	err := try()
-	if err == nil || !s.dialect.busy(err) {
+	if err == nil || !d.busy(err) {
 		return err
 	}
 	busy := err
@@ -33,14 +33,14 @@ func (s *Store) patiently(ctx context.Context, try func() error) error {
 		select {
 		case <-end.Done():
 			timer.Stop()
-			return fmt.Errorf("somebody else holds the lock for too long: %w", busy)
+			return fmt.Errorf("others are in the way for too long: %w", busy)
 		case <-timer.C:
 		}
 		err := try()
 		switch {
 		case err == nil:
 			return nil
-		case s.dialect.busy(err):
+		case d.busy(err):
 			busy = err
 		case ctx.Err() == nil:
 			return err
