@@ -5,6 +5,8 @@
 //	go run . -cases read,write -peers cloakroom,scs -rounds 3
 //	go run . -check                     exit 1 when a figure misses its bar, and say by how much
 //	go run . -memory                    a million sessions: bytes, collector, stalls
+//	go run . -stores                    stores on real servers, about five minutes
+//	go run . -stores -peers cloakroom-redis,scs-goredis -cases read,write
 //	go test -run - -bench Peers/cloakroom/write -cpuprofile cpu.out
 //
 // # Peers
@@ -68,6 +70,35 @@
 // a tenth of all sessions expires and is swept: cloakroom in batches and with pauses, as
 // Manager.Run does, scs by its cleanup goroutine. A third process holds the same sessions
 // as cloakroom and does not sweep. What stalls there is the machine's noise.
+//
+// # Stores
+//
+// With -stores the sessions are in Redis, PostgreSQL or SQLite: those of cloakroom, those
+// of scs in its stores for the same servers, and, as the floor, one blob of a session's
+// size that is read and written by the bare client and neither encoded nor decoded. Two
+// writers of that one lose a change, and nobody can sign in. A server that is not on the
+// machine is named and left out.
+//
+// The servers are started for the run, on the same machine. Redis keeps nothing on the
+// disk. PostgreSQL and SQLite have every change on the disk before they acknowledge it.
+// Each peer has 1,000 other sessions in its store, tables or prefixes of its own, and a
+// heap of 20 MB. All peers of PostgreSQL have 16 connections; go-redis has its default,
+// redigo one for each client, and rueidis shares its own. All peers of SQLite have the
+// driver modernc.org/sqlite: scs's README takes one that needs cgo. They have
+// write-ahead logging and synchronous=FULL, cloakroom 16 connections, the others 2, with
+// which scs did better than with 1, 4 or 16.
+//
+// Round trips and bytes are counted by a proxy before the server, for one client: the
+// median of 25 requests, because clients send something of their own now and then. A
+// round trip is some bytes up that are answered by some bytes down. The case stale is
+// the second and later read of a session with redisstore.Options.StaleReads.
+//
+// Requests come over loopback as above, but each of the 64 connections waits for its own
+// answer only. Requests in a second are those of all connections. CPU is that of the
+// process that serves HTTP; that of Redis is beside it. Load, HTTP server and database
+// share the machine, so requests in a second are fewer than with machines of their own,
+// and the ratios smaller. The writers of SQLite are 16 goroutines in the process, without
+// HTTP between.
 //
 // # Limits
 //

@@ -94,43 +94,56 @@ func (l *load) run(d time.Duration) (answered int, took time.Duration, err error
 	return answered, took, errors.Join(errs...)
 }
 
-// A loadFigure is what a process took for the requests of a load.
-type loadFigure struct {
-	cpu    float64 // of the process for one request, in nanoseconds
-	behind float64 // of the server behind it
-	rate   float64 // requests in a second
+// A tally is what some requests took.
+type tally struct {
+	requests int
+	took     time.Duration
+	cpu      float64 // of the process that answered, in nanoseconds
+	behind   float64 // of the server behind it
 }
 
-// measure sends requests to a process for four times the length of a slice.
-func (l *load) measure(p *process, slice time.Duration) (f loadFigure, err error) {
-	if _, _, err := l.run(slice / 4); err != nil { // to warm up
-		return f, fmt.Errorf("%s: %w", p.role, err)
+func (t *tally) add(more tally) {
+	t.requests += more.requests
+	t.took += more.took
+	t.cpu += more.cpu
+	t.behind += more.behind
+}
+
+func (t *tally) each(total float64) float64 { return total / float64(t.requests) }
+
+func (t *tally) rate() float64 { return float64(t.requests) / t.took.Seconds() }
+
+// warm sends requests that do not count to a process, which then collects its garbage.
+func (l *load) warm(p *process, d time.Duration) error {
+	if _, _, err := l.run(d); err != nil {
+		return fmt.Errorf("%s: %w", p.role, err)
 	}
-	if _, err := p.ask(order{Do: "collect"}); err != nil {
-		return f, err
-	}
+	_, err := p.ask(order{Do: "collect"})
+	return err
+}
+
+// measure sends requests to a process for d.
+func (l *load) measure(p *process, d time.Duration) (t tally, err error) {
 	before, err := l.cpuOf(p)
 	if err != nil {
-		return f, err
+		return t, err
 	}
-	answered, took, err := l.run(4 * slice)
-	if err != nil {
-		return f, fmt.Errorf("%s: %w", p.role, err)
+	if t.requests, t.took, err = l.run(d); err != nil {
+		return t, fmt.Errorf("%s: %w", p.role, err)
 	}
 	after, err := l.cpuOf(p)
-	f.cpu = (after.cpu - before.cpu) / float64(answered)
-	f.behind = (after.behind - before.behind) / float64(answered)
-	f.rate = float64(answered) / took.Seconds()
-	return f, err
+	t.cpu, t.behind = after.cpu-before.cpu, after.behind-before.behind
+	return t, err
 }
 
-func (l *load) cpuOf(p *process) (f loadFigure, err error) {
+// cpuOf returns the CPU time that has been used up to now.
+func (l *load) cpuOf(p *process) (t tally, err error) {
 	r, err := p.ask(order{Do: "cpu"})
 	if err != nil || l.behind == nil {
-		return loadFigure{cpu: r.CPU}, err
+		return tally{cpu: r.CPU}, err
 	}
 	used, err := l.behind()
-	return loadFigure{cpu: r.CPU, behind: float64(used)}, err
+	return tally{cpu: r.CPU, behind: float64(used)}, err
 }
 
 func requestBytes(cookie string) []byte {

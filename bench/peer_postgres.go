@@ -2,16 +2,31 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/alexedwards/scs/pgxstore"
 	"github.com/alexedwards/scs/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
+
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
 var postgresPeers = []*storePeer{
+	{name: "cloakroom-pgx", server: "postgres", start: startCloakroomPgx},
 	{name: "scs-pgx", server: "postgres", start: startSCSPgx},
 	{name: "raw-pgx", server: "postgres", start: startRawPgx, raw: true},
+}
+
+func startCloakroomPgx(at place) (webServer, error) {
+	db, err := sql.Open("pgx", at.URL)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(clientConnections)
+	db.SetMaxIdleConns(clientConnections)
+	return newCloakroomSQL(db, sqlstore.PostgreSQL())
 }
 
 // startSCSPgx has the table that the README of pgxstore gives. Its cleanup does not run:

@@ -33,7 +33,7 @@ type report struct {
 	Cookies []string
 	Counts  counts
 	Trips   trips
-	Rate    float64 // requests in a second
+	Took    time.Duration
 	Bytes   float64 // of a session
 	Stall   time.Duration
 }

@@ -106,8 +106,12 @@ func (b *requestRun) dial(c *testCase, p *peer) error {
 func (b *requestRun) take(c *testCase, p *peer) error {
 	f := b.results.of(c.name, p.name)
 	if c.loopback {
-		l, err := b.loads[[2]string{c.name, p.name}].measure(b.processes[p.name], b.slice)
-		f.serial = append(f.serial, l.cpu)
+		l, process := b.loads[[2]string{c.name, p.name}], b.processes[p.name]
+		if err := l.warm(process, b.slice/4); err != nil {
+			return err
+		}
+		t, err := l.measure(process, 4*b.slice)
+		f.serial = append(f.serial, t.each(t.cpu))
 		return err
 	}
 	process, n := b.processes[p.name], b.sizes[[2]string{c.name, p.name}]

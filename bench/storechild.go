@@ -37,7 +37,7 @@ func (s *storeChild) do(o order) (r report, err error) {
 	case "serve":
 		r.Address, r.Cookies, err = serve(s.home, work, o.N)
 	case "write":
-		r.CPU, r.Rate, err = s.write(work, o.For)
+		r, err = s.write(work, o.For)
 	case "collect":
 		runtime.GC()
 	case "cpu":
@@ -119,29 +119,25 @@ func (s *storeChild) trips(c *testCase, at place) (out trips, err error) {
 	return trips{spreadOf(seen[0]).median, spreadOf(seen[1]).median, spreadOf(seen[2]).median}, nil
 }
 
-// write has some goroutines, each with a session of its own, do the work of c for d. It
-// returns the CPU time of one request in nanoseconds, and requests in a second.
-func (s *storeChild) write(c *testCase, d time.Duration) (cpu, rate float64, err error) {
-	t := func() task { return task{kind: c.kind, data: c.data, next: in(c.data.others)} }
+// write has some goroutines, each with a session of its own, do the work of c for d.
+func (s *storeChild) write(c *testCase, d time.Duration) (r report, err error) {
 	for len(s.writers[c]) < c.writers {
 		cookie, err := signUp(s.home, c.data)
 		if err != nil {
-			return 0, 0, err
+			return r, err
 		}
-		s.writers[c] = append(s.writers[c], s.home.client(t(), cookie))
+		t := task{kind: c.kind, data: c.data, next: in(c.data.others)}
+		s.writers[c] = append(s.writers[c], s.home.client(t, cookie))
 	}
-	clients := s.writers[c]
-	sendFor(clients, d/4)
-	runtime.GC()
 	before, start := cpuTime(), time.Now()
-	n := sendFor(clients, d)
-	took, used := time.Since(start), cpuTime()-before
-	for _, w := range clients {
+	r.N = sendFor(s.writers[c], d)
+	r.Took, r.CPU = time.Since(start), float64(cpuTime()-before)
+	for _, w := range s.writers[c] {
 		if err := check(s.peer.name, c, w.last(), true); err != nil {
-			return 0, 0, err
+			return r, err
 		}
 	}
-	return float64(used) / float64(n), float64(n) / took.Seconds(), nil
+	return r, nil
 }
 
 // sendFor has each client send requests, all at the same time, until d is over. It returns

@@ -70,7 +70,15 @@ func (b *storeRun) run() (storeResults, error) {
 	if err := b.start(); err != nil {
 		return nil, err
 	}
-	if err := b.each(b.prepare); err != nil {
+	prepare := func(c *testCase, peers []*storePeer) error {
+		for _, p := range peers {
+			if err := b.prepare(c, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := b.each(prepare); err != nil {
 		return nil, err
 	}
 	for round := range b.rounds {
@@ -110,17 +118,18 @@ func (b *storeRun) start() error {
 	return nil
 }
 
-// each calls f for each case and peer that go together, those of a server together.
-func (b *storeRun) each(f func(*testCase, *storePeer) error) error {
+// each calls f for each case and its peers, those of a server together.
+func (b *storeRun) each(f func(*testCase, []*storePeer) error) error {
 	for _, server := range storeServers {
 		for _, c := range b.cases {
+			var able []*storePeer
 			for _, p := range b.peers {
-				if p.server != server.name || !p.does(c) {
-					continue
+				if p.server == server.name && p.does(c) {
+					able = append(able, p)
 				}
-				if err := f(c, p); err != nil {
-					return fmt.Errorf("%s: %w", c.name, err)
-				}
+			}
+			if err := f(c, able); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
 			}
 		}
 	}
@@ -157,23 +166,62 @@ func (b *storeRun) prepare(c *testCase, p *storePeer) error {
 	return nil
 }
 
+// turns is how often the peers of a case take turns in a round: what else the machine does
+// then comes to all of them.
+const turns = 8
+
 // take takes the figures of one round.
-func (b *storeRun) take(c *testCase, p *storePeer) error {
-	f := b.results.of(c.name, p.name)
-	switch l := b.loads[[2]string{c.name, p.name}]; {
-	case l != nil:
-		got, err := l.measure(b.processes[p.name], b.slice)
-		f.cpu, f.rate = append(f.cpu, got.cpu), append(f.rate, got.rate)
-		if l.behind != nil {
-			f.behind = append(f.behind, got.behind)
+func (b *storeRun) take(c *testCase, peers []*storePeer) error {
+	if !c.loopback && c.writers == 0 {
+		return nil // it has exact figures only
+	}
+	for _, p := range peers {
+		if err := b.warm(c, p); err != nil {
+			return err
 		}
-		return err
-	case c.writers > 0:
-		r, err := b.processes[p.name].ask(order{Do: "write", Case: c.name, For: 4 * b.slice})
-		f.cpu, f.rate = append(f.cpu, r.CPU), append(f.rate, r.Rate)
+	}
+	tallies := map[*storePeer]*tally{}
+	for range turns {
+		for _, p := range peers {
+			if tallies[p] == nil {
+				tallies[p] = &tally{}
+			}
+			t, err := b.turn(c, p, 4*b.slice/turns)
+			if err != nil {
+				return err
+			}
+			tallies[p].add(t)
+		}
+		slices.Reverse(peers)
+	}
+	for p, t := range tallies {
+		f := b.results.of(c.name, p.name)
+		f.cpu, f.rate = append(f.cpu, t.each(t.cpu)), append(f.rate, t.rate())
+		if t.behind > 0 {
+			f.behind = append(f.behind, t.each(t.behind))
+		}
+	}
+	return nil
+}
+
+func (b *storeRun) warm(c *testCase, p *storePeer) error {
+	if l := b.loads[[2]string{c.name, p.name}]; l != nil {
+		return l.warm(b.processes[p.name], b.slice/4)
+	}
+	if _, err := b.turn(c, p, b.slice/4); err != nil {
 		return err
 	}
-	return nil // it has exact figures only
+	_, err := b.processes[p.name].ask(order{Do: "collect"})
+	return err
+}
+
+func (b *storeRun) turn(c *testCase, p *storePeer, d time.Duration) (tally, error) {
+	process := b.processes[p.name]
+	if l := b.loads[[2]string{c.name, p.name}]; l != nil {
+		return l.measure(process, d)
+	}
+	r, err := process.ask(order{Do: "write", Case: c.name, For: d})
+	return tally{requests: r.N, took: r.Took, cpu: r.CPU}, err
 }
 
 // loadAverage says how busy the machine is, where it can be found out.
