@@ -223,14 +223,7 @@ func (op *operation) back(attempt int) error {
 			return err
 		}
 		limit := time.Millisecond << min(attempt, 5)
-		timer := time.NewTimer(time.Duration(rand.Int64N(int64(limit))))
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		return wait(ctx, time.Duration(rand.Int64N(int64(limit))))
 	})
 	if err != nil {
 		return op.m.storeError(op.ctx, "save", fmt.Errorf("other requests kept changing the same values: %w", err))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
@@ -138,6 +139,34 @@ func TestAnUncertainRenewIsSettledByAReload(t *testing.T) {
 }
 
 // Even when the whole budget went into the Save, there is time to find out.
+// What loses the answer of a Save often fails the next calls too.
+func TestAnUncertainRenewIsSettledWhenTheStoreIsBackInTime(t *testing.T) {
+	for away, want := range map[time.Duration]int{time.Second: 200, time.Minute: 503} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, nil) // StoreTimeout is 2 seconds
+			before := r.fresh()
+			r.loseAnswers(true)
+			begin := time.Now()
+			res := r.with(func(s *cloakroom.Session) {
+				s.Renew()
+				r.spy.meddle(func(y *spy) {
+					y.load = func(ctx context.Context, key string) (store.Record, error) {
+						if time.Since(begin) < away {
+							return store.Record{}, errStore
+						}
+						return y.Store.Load(ctx, key)
+					}
+				})
+			}, before)
+			took := time.Since(begin)
+			r.spy.meddle(func(s *spy) { s.load, s.save = nil, nil })
+			if res.StatusCode != want || took > 2*time.Second || (want == 200) != r.opens(ticket(res)) {
+				t.Errorf("away for %v: status %d and cookie %q after %v", away, res.StatusCode, ticket(res), took)
+			}
+		})
+	}
+}
+
 func TestAnUncertainRenewIsSettledAfterTheBudgetIsSpent(t *testing.T) {
 	r := newRig(t, &cloakroom.Config{StoreTimeout: 30 * time.Millisecond})
 	before := r.fresh()

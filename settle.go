@@ -15,7 +15,7 @@ func (op *operation) settle(cause error) error {
 	if op.want.secret == "" {
 		return op.doubt(cause)
 	}
-	rec, err := op.s.load(op.ctx, settleTime, op.token.Key)
+	rec, err := op.recall()
 	if err != nil {
 		if saysGone(err) {
 			return op.ended(err)
@@ -29,6 +29,35 @@ func (op *operation) settle(cause error) error {
 	op.rec, op.meta, op.exact = rec, h, op.s.names == nil
 	op.nothing()
 	return op.updated(rec.Version)
+}
+
+// recall reads the record until the store can say or time is up: what lost the answer,
+// such as a server that is starting again, is in the way of the first try too.
+func (op *operation) recall() (record, error) {
+	const shortest, longest = 5 * time.Millisecond, 100 * time.Millisecond
+	for pause := shortest; ; pause = min(2*pause, longest) {
+		rec, err := op.s.load(op.ctx, settleTime, op.token.Key)
+		if err == nil || saysGone(err) {
+			return rec, err
+		}
+		if late := op.s.budget.spend(new(callContext), op.ctx, 0, func(ctx context.Context) error {
+			return wait(ctx, pause)
+		}); late != nil {
+			return record{}, err
+		}
+	}
+}
+
+// wait returns early, with its error, when ctx ends.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // doubt gives up what was wanted: it may have landed, so a second try could do it twice.
