@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -24,6 +26,17 @@ const NoTimeout = time.Duration(math.MaxInt64)
 type Config struct {
 	// Cookie shapes the cookie. It is not used when Transport is set.
 	Cookie Cookie
+
+	// CookieFor returns the cookie for a request, when one server has several: a domain for
+	// each tenant, say. It is called for requests that load a session, must not block, and
+	// must be safe for concurrent use. A Cookie that New would refuse fails the request.
+	// Cookie and Transport must not be set then. Defaults to none.
+	CookieFor func(r *http.Request) Cookie
+
+	// TrustedProxies are the addresses of proxies whose word counts for how a client came:
+	// see [Manager.ClientAddr] and [Manager.Secure]. Defaults to none: X-Forwarded headers
+	// say nothing.
+	TrustedProxies []netip.Prefix
 
 	// Insecure allows the cookie over plain HTTP, for machines on a desk: the cookie
 	// loses Secure and its name prefix, and the Observer gets a [Warning]. Chromium and
@@ -152,6 +165,10 @@ type Cookie struct {
 	// Partitioned keeps a cookie jar for each top-level site (CHIPS); it needs Secure.
 	// Defaults to false.
 	Partitioned bool
+	// SecureAuto sends the cookie with Secure to clients that came over TLS, as
+	// [Manager.Secure] sees it, and without to others, whose traffic anybody can read along:
+	// for servers that must answer both. Name defaults to "session" then. Defaults to false.
+	SecureAuto bool
 	// BrowserSession lets cookies end with the browser, except in sessions that
 	// [Session.SetPersistent] was called for. Defaults to false: Max-Age is what remains of
 	// the session's lifetime.
@@ -199,6 +216,12 @@ func (c Config) withDefaults(s store.Store) (Config, error) {
 	if err := c.SweepLottery.check(); err != nil {
 		return Config{}, err
 	}
+	if c.CookieFor != nil && c.Cookie != (Cookie{}) {
+		return Config{}, errors.New("cloakroom: Config.Cookie and Config.CookieFor are both set: have CookieFor return it")
+	}
+	if err := c.checkProxies(); err != nil {
+		return Config{}, err
+	}
 	for _, check := range []func(*Config) error{
 		(*Config).checkNegative, (*Config).resolveTimes, (*Config).checkPrefix, (*Config).resolveTokens,
 	} {
@@ -222,17 +245,14 @@ func (c Config) withDefaults(s store.Store) (Config, error) {
 		c.Now = time.Now
 	}
 	if c.Transport == nil {
-		t, err := newCookieTransport(c.Cookie, c.Insecure)
-		if err != nil {
-			return Config{}, err
-		}
-		t.now = c.Now
-		c.Transport = t
-	} else if c.Cookie != (Cookie{}) {
-		return Config{}, errors.New("cloakroom: Config.Cookie and Config.Transport are both set: " +
-			"the cookie is the default transport, so set one of them")
+		c.Transport = CookieTransport(c.Cookie)
+	} else if c.Cookie != (Cookie{}) || c.CookieFor != nil {
+		return Config{}, errors.New("cloakroom: Config.Transport is set, and so is Config.Cookie or CookieFor: " +
+			"the cookie is the default transport, so set one of them, or put CookieTransport into ChainTransports")
 	}
-	return c, nil
+	var err error
+	c.Transport, err = bind(c.Transport, &c)
+	return c, err
 }
 
 func (c *Config) checkNegative() error {
@@ -284,6 +304,19 @@ func (c *Config) resolveTimes() error {
 	}
 	if c.StoreTimeout == 0 {
 		c.StoreTimeout = defaultStoreTimeout
+	}
+	return nil
+}
+
+func (c *Config) checkProxies() error {
+	c.TrustedProxies = slices.Clone(c.TrustedProxies)
+	for i, p := range c.TrustedProxies {
+		switch {
+		case !p.IsValid():
+			return fmt.Errorf("cloakroom: Config.TrustedProxies[%d] is no prefix: use netip.MustParsePrefix(\"10.0.0.0/8\") or the like", i)
+		case p.Bits() == 0:
+			return fmt.Errorf("cloakroom: Config.TrustedProxies[%d] is %v, which is everybody: list the addresses of your proxies", i, p)
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package cloakroom
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"net"
@@ -20,20 +21,37 @@ const (
 	maxCookieAge = 400 * 24 * time.Hour
 )
 
+// CookieTransport returns the default transport, with the cookie described by c: for use
+// among others in [ChainTransports]. It works as part of a [Config] only.
+func CookieTransport(c Cookie) Transport { return &cookieTransport{settings: c} }
+
 // cookieTransport is the default Transport.
 type cookieTransport struct {
+	settings   Cookie
 	name       string
-	prefix     string // name=
-	attributes string // all but Max-Age
-	secure     bool
-	now        func() time.Time // set by New: Max-Age is counted from the manager's clock
+	prefix     string           // name=
+	attributes string           // all but Secure and Max-Age
+	secure     bool             // whatever the request
+	auto       bool             // when the request was
+	now        func() time.Time // Max-Age is counted from the manager's clock
+	proxies    proxies
+}
+
+func (c *cookieTransport) bind(config *Config) (Transport, error) {
+	bound, err := newCookieTransport(c.settings, config.Insecure)
+	if err != nil {
+		return nil, err
+	}
+	bound.now, bound.proxies = config.Now, config.TrustedProxies
+	return bound, nil
 }
 
 func newCookieTransport(c Cookie, insecure bool) (*cookieTransport, error) {
+	settings := c
 	shared := c.Domain != "" || (c.Path != "" && c.Path != "/")
 	switch {
 	case c.Name != "":
-	case insecure:
+	case insecure, c.SecureAuto:
 		c.Name = "session"
 	case shared:
 		c.Name = "__Secure-session"
@@ -55,7 +73,7 @@ func newCookieTransport(c Cookie, insecure bool) (*cookieTransport, error) {
 		b.WriteString("; Domain=" + strings.TrimPrefix(c.Domain, "."))
 	}
 	b.WriteString("; HttpOnly")
-	if !insecure {
+	if !insecure && !c.SecureAuto {
 		b.WriteString("; Secure")
 	}
 	switch c.SameSite {
@@ -69,7 +87,10 @@ func newCookieTransport(c Cookie, insecure bool) (*cookieTransport, error) {
 	if c.Partitioned {
 		b.WriteString("; Partitioned")
 	}
-	return &cookieTransport{name: c.Name, prefix: c.Name + "=", attributes: b.String(), secure: !insecure}, nil
+	return &cookieTransport{
+		settings: settings, name: c.Name, prefix: c.Name + "=", attributes: b.String(),
+		secure: !insecure && !c.SecureAuto, auto: c.SecureAuto,
+	}, nil
 }
 
 func checkCookie(c Cookie, insecure, shared bool) error {
@@ -80,6 +101,11 @@ func checkCookie(c Cookie, insecure, shared bool) error {
 		return fmt.Errorf("cloakroom: Config.Cookie.Name %q is not a token of RFC 9110: use letters, digits and - _ . only", c.Name)
 	case len(c.Name) > maxCookie/2:
 		return fmt.Errorf("cloakroom: Config.Cookie.Name has %d bytes: name and value together may have %d, use a short name", len(c.Name), maxCookie)
+	case c.SecureAuto && insecure:
+		return errors.New("cloakroom: Config.Cookie.SecureAuto and Config.Insecure contradict each other: drop one of them")
+	case c.SecureAuto && (prefixed || c.Partitioned || c.SameSite == http.SameSiteNoneMode):
+		return errors.New("cloakroom: Config.Cookie.SecureAuto sends cookies without Secure, which the name prefixes " +
+			"__Host- and __Secure-, Partitioned, and SameSite None demand: drop it, or drop them")
 	case prefixed && insecure:
 		return fmt.Errorf("cloakroom: Config.Cookie.Name %q demands Secure and Config.Insecure forbids it: "+
 			"drop the prefix or Insecure", c.Name)
@@ -183,20 +209,23 @@ func (c *cookieTransport) next(header string) (value, rest string, ok bool) {
 }
 
 // Send sets the cookie, in place of one that was set for the same response before.
-func (c *cookieTransport) Send(w http.ResponseWriter, _ *http.Request, t Ticket) error {
+func (c *cookieTransport) Send(w http.ResponseWriter, r *http.Request, t Ticket) error {
+	if c.now == nil {
+		return errors.New("cloakroom: a CookieTransport is used outside of a Config: set it as Config.Transport")
+	}
 	if n := len(c.name) + len(t.Token); n > maxCookie {
 		return fmt.Errorf("cloakroom: name and value of the cookie %q have %d bytes: browsers keep %d, use shorter tokens", c.name, n, maxCookie)
 	}
-	for i := range len(t.Token) {
-		if b := t.Token[i]; b <= ' ' || b >= 0x7f || b == '"' || b == ',' || b == ';' || b == '\\' {
-			return fmt.Errorf("cloakroom: the token for the cookie %q has the byte %#x, which no cookie may hold (RFC 6265, section 4.1.1): "+
-				"have the TokenScheme encode its tokens", c.name, b)
-		}
+	if err := checkTokenText("cookie", c.name, t.Token); err != nil {
+		return err
 	}
 	b := make([]byte, 0, 256)
 	b = append(b, c.prefix...)
 	b = append(b, t.Token...)
 	b = append(b, c.attributes...)
+	if c.auto && c.proxies.origin(r).secure {
+		b = append(b, "; Secure"...)
+	}
 	switch {
 	case t.Clear:
 		// Expires too, for clients from before Max-Age.
@@ -222,8 +251,18 @@ func (c *cookieTransport) ours(line string) bool {
 	return strings.HasPrefix(line, c.prefix) && strings.Contains(line, c.attributes)
 }
 
-// remove undoes Send.
-func (c *cookieTransport) remove(header http.Header) {
+// checkTokenText refuses tokens that cannot stand where they are sent.
+func checkTokenText(kind, name, token string) error {
+	for i := range len(token) {
+		if b := token[i]; b <= ' ' || b >= 0x7f || b == '"' || b == ',' || b == ';' || b == '\\' {
+			return fmt.Errorf("cloakroom: the token for the %s %q has the byte %#x, which no cookie may hold (RFC 6265, section 4.1.1): "+
+				"have the TokenScheme encode its tokens", kind, name, b)
+		}
+	}
+	return nil
+}
+
+func (c *cookieTransport) withdraw(header http.Header) {
 	if lines := slices.DeleteFunc(header["Set-Cookie"], c.ours); len(lines) > 0 {
 		header["Set-Cookie"] = lines
 	} else {
@@ -232,12 +271,13 @@ func (c *cookieTransport) remove(header http.Header) {
 }
 
 // plainHTTP reports whether a Secure cookie sent in answer to r would be lost: r came
-// over plain HTTP, says nothing of a proxy that speaks TLS, and is neither for a loopback
-// name, from which browsers take such cookies, nor for a name that only tests use
-// (RFC 6761; httptest.NewRequest asks for example.com).
-func plainHTTP(r *http.Request) bool {
-	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") ||
-		strings.Contains(strings.ToLower(r.Header.Get("Forwarded")), "proto=https") {
+// over plain HTTP, and is neither for a loopback name, from which browsers take such
+// cookies, nor for a name that only tests use (RFC 6761; httptest.NewRequest asks for
+// example.com). While no proxies are listed, anybody's word counts that there is one which
+// speaks TLS: all that depends on it is a warning.
+func (m *Manager) plainHTTP(r *http.Request) bool {
+	if m.Secure(r) || len(m.cfg.TrustedProxies) == 0 && (strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") ||
+		strings.Contains(strings.ToLower(r.Header.Get("Forwarded")), "proto=https")) {
 		return false
 	}
 	return !harmless(r.Host)

@@ -69,15 +69,16 @@ type exchange struct {
 
 	mu       sync.Mutex // guards what follows; not held during I/O
 	session  *Session
-	failure  error   // of the commit, which OnError has answered
-	ticket   *Ticket // the last one of the session
-	unsent   error   // of the Transport
-	owed     bool    // ticket is not in the header yet
-	voided   bool    // a ticket was withdrawn that may be in the header
-	began    bool    // the commit point is passed
-	direct   bool    // the session was looked at by a Direct
-	canceled bool    // Fail was called
-	done     bool    // the handler has returned
+	failure  error            // of the commit, which OnError has answered
+	ticket   *Ticket          // the last one of the session
+	unsent   error            // of the Transport
+	owed     bool             // ticket is not in the header yet
+	voided   bool             // a ticket was withdrawn that may be in the header
+	began    bool             // the commit point is passed
+	cookie   *cookieTransport // of Config.CookieFor
+	direct   bool             // the session was looked at by a Direct
+	canceled bool             // Fail was called
+	done     bool             // the handler has returned
 
 	values [2]string // room for header values
 }
@@ -131,7 +132,18 @@ func (x *exchange) forgives() bool { return x.anonymous && errors.Is(x.err, ErrU
 // open tries the tokens of the request. Cookies are scanned in place: an iterator over
 // them would cost allocations.
 func (x *exchange) open(s *Session) ([]Event, error) {
-	if x.m.cookie == nil {
+	cookie := x.m.cookie
+	if x.m.cfg.CookieFor != nil {
+		own, err := x.m.cookieFor(&x.req)
+		if err != nil {
+			return nil, err
+		}
+		x.mu.Lock()
+		x.cookie = own
+		x.mu.Unlock()
+		cookie, s.browser = own, own.settings.BrowserSession
+	}
+	if cookie == nil {
 		return x.openAll(s, x.m.cfg.Transport.Tokens(&x.req))
 	}
 	c := candidates{s: s, ctx: x}
@@ -139,7 +151,7 @@ func (x *exchange) open(s *Session) ([]Event, error) {
 		for line != "" {
 			var text string
 			var found bool
-			if text, line, found = x.m.cookie.next(line); !found {
+			if text, line, found = cookie.next(line); !found {
 				break
 			}
 			if done, err := c.try(text); done || err != nil {
@@ -190,8 +202,8 @@ func (x *exchange) begin() error {
 	x.owed = x.ticket != nil
 	voided := x.voided
 	x.mu.Unlock()
-	if voided && x.m.cookie != nil {
-		x.m.cookie.remove(x.w.Header())
+	if t, ok := x.transport().(withdrawer); ok && voided {
+		t.withdraw(x.w.Header())
 	}
 	if sent := x.hand(); err == nil {
 		err = sent
@@ -200,6 +212,16 @@ func (x *exchange) begin() error {
 		x.m.answer(x.w, &x.req, err)
 	}
 	return err
+}
+
+// transport returns what carries the token of this request.
+func (x *exchange) transport() Transport {
+	if x.m.cfg.CookieFor == nil {
+		return x.m.cfg.Transport
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.cookie
 }
 
 // errPanicked is what output meets after a panic in a commit that somebody recovered.
@@ -230,11 +252,12 @@ func (x *exchange) hand() error {
 	if !owed {
 		return err
 	}
-	if c := x.m.cookie; c != nil && c.secure && !t.Clear && plainHTTP(&x.req) {
+	transport := x.transport()
+	if c := cookieIn(transport); c != nil && c.secure && !t.Clear && x.m.plainHTTP(&x.req) {
 		x.m.warn(context.WithoutCancel(x), "a Secure session cookie was sent over plain HTTP, and browsers will drop it",
-			"serve HTTPS, have the proxy send X-Forwarded-Proto, or set Config.Insecure on a development machine")
+			"serve HTTPS, have the proxy send X-Forwarded-Proto and list it in Config.TrustedProxies, or set Config.Insecure on a development machine")
 	}
-	err = x.m.cfg.Transport.Send(x.w, &x.req, *t)
+	err = transport.Send(x.w, &x.req, *t)
 	x.mu.Lock()
 	x.unsent = err
 	x.mu.Unlock()

@@ -19,6 +19,7 @@ type Manager struct {
 	cfg     Config
 	quiet   bool // the Observer is the default one, which most events do not concern
 	cookie  *cookieTransport
+	browser bool // cookies end with the browser
 	gate    gate
 	sealer  *sealer // nil: values are stored in the clear
 	outage  outage
@@ -56,11 +57,28 @@ func New(s store.Store, config *Config) (*Manager, error) {
 	m.sweeper, _ = store.As[store.Sweeper](s)
 	_, m.quiet = c.Observer.(logObserver)
 	m.cookie, _ = c.Transport.(*cookieTransport)
-	if c.Insecure && m.cookie != nil {
+	if cookie := cookieIn(c.Transport); cookie != nil {
+		m.browser = cookie.settings.BrowserSession
+	}
+	if c.Insecure && (c.CookieFor != nil || cookieIn(c.Transport) != nil) {
 		m.warn(context.Background(), "Config.Insecure is set, so session cookies travel over plain HTTP for all to read",
 			"use it on machines for development only")
 	}
 	return m, nil
+}
+
+// cookieFor asks the program for the cookie of a request.
+func (m *Manager) cookieFor(r *http.Request) (c *cookieTransport, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: Config.CookieFor panicked: %v", ErrUnavailable, p)
+		}
+	}()
+	if c, err = newCookieTransport(m.cfg.CookieFor(r), m.cfg.Insecure); err != nil {
+		return nil, fmt.Errorf("cloakroom: Config.CookieFor returned a Cookie that cannot be: %w", err)
+	}
+	c.now, c.proxies = m.cfg.Now, m.proxies()
+	return c, nil
 }
 
 func (m *Manager) now() int64 { return m.cfg.Now().UnixMilli() }
@@ -150,6 +168,7 @@ func (m *Manager) Open(ctx context.Context, tokens ...string) (*Session, error) 
 func (m *Manager) newSession(ctx context.Context) *Session {
 	s := &Session{m: m, ctx: ctx, now: m.now()}
 	s.own.total = m.cfg.StoreTimeout
+	s.browser = m.browser
 	s.budget = &s.own
 	return s
 }
@@ -186,7 +205,7 @@ func (m *Manager) Commit(ctx context.Context, s *Session) (Ticket, error) {
 		s.mu.Lock()
 		token, meta := s.token, s.meta
 		s.mu.Unlock()
-		out = m.ticket(token, &meta)
+		out = s.ticket(token, &meta)
 		out.Send = false
 	}
 	return out, nil

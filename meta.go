@@ -216,9 +216,9 @@ func (m *Manager) lifetime(l limits) time.Duration {
 	return time.Duration(l.lifetime) * time.Millisecond
 }
 
-func (m *Manager) persistent(l limits) bool {
+func (s *Session) persistent(l limits) bool {
 	if l.persistent == unset {
-		return !m.cfg.Cookie.BrowserSession
+		return !s.browser
 	}
 	return l.persistent == yes
 }

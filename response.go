@@ -104,7 +104,7 @@ func can[T any](w http.ResponseWriter) bool {
 // the browser must not keep it for others (RFC 9111, section 5.2.2.7).
 func (x *exchange) depend() {
 	h := x.w.Header()
-	if t, ok := x.m.cfg.Transport.(interface{ Vary() string }); ok {
+	if t, ok := x.transport().(varier); ok {
 		x.values[0] = t.Vary()
 		addVary(h, x.values[0:1:1])
 	}

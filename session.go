@@ -49,7 +49,8 @@ type Session struct {
 	doubt  error      // a Save that may have landed
 	out    *Ticket    // for Manager.Commit; nil: nothing new
 
-	names []string // not nil: rec holds these fields only, as far as it has them
+	browser bool     // unless it was said otherwise, the client's cookie ends with the browser
+	names   []string // not nil: rec holds these fields only, as far as it has them
 
 	exact    bool // rec is what the store holds, to the byte
 	fatal    bool // err makes every commit fail, not only one with edits
@@ -342,7 +343,7 @@ func (s *Session) view() meta {
 func millis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 // Persistent reports whether the client keeps its token when the browser is closed.
-func (s *Session) Persistent() bool { return s.m.persistent(s.limits()) }
+func (s *Session) Persistent() bool { return s.persistent(s.limits()) }
 
 // IdleTimeout returns the idle timeout of the session, or [NoTimeout].
 func (s *Session) IdleTimeout() time.Duration { return s.m.idleTimeout(s.limits()) }

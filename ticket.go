@@ -1,10 +1,10 @@
 package cloakroom
 
 // ticket returns what the client of a stored session is to carry.
-func (m *Manager) ticket(token Token, h *meta) Ticket {
-	t := Ticket{Token: m.cfg.Tokens.Format(token), Send: true}
-	if m.persistent(h.limits) {
-		t.Expires = millis(m.deadline(h))
+func (s *Session) ticket(token Token, h *meta) Ticket {
+	t := Ticket{Token: s.m.cfg.Tokens.Format(token), Send: true}
+	if s.persistent(h.limits) {
+		t.Expires = millis(s.m.deadline(h))
 	}
 	return t
 }
@@ -12,8 +12,8 @@ func (m *Manager) ticket(token Token, h *meta) Ticket {
 // send hands the client the ticket of the session that was saved, unless another one has
 // taken its place meanwhile.
 func (op *operation) send() {
-	t := op.m.ticket(op.token, &op.next)
 	s := op.s
+	t := s.ticket(op.token, &op.next)
 	s.mu.Lock()
 	current := s.begun == op.begun
 	if current {
