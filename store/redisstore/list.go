@@ -1,0 +1,145 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+)
+
+// List yields the keys of all live records, except those that begin with "$", in no order.
+// It walks all keys of the database with SCAN, also those of others, in a Cluster master
+// by master. While it does, it keeps a connection of its own. Every error is an outage.
+//
+// SCAN may return a key again when Redis halves its table of keys. List remembers the last
+// few thousand keys that it yielded, which is enough unless so many keys vanish at once
+// that the table shrinks to less than a thousandth between two pages: then a key could be
+// yielded twice. When a server fails over, or slots of a Cluster move during the walk, SCAN
+// loses its place, and the walk ends with an error.
+func (s *Store) List(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		w := walk{s: s, ctx: ctx, yield: func(key string) bool { return yield(key, nil) }}
+		if err := w.all(); err != nil && !errors.Is(err, errStopped) {
+			yield("", fmt.Errorf("redisstore: list: %w", err))
+		}
+	}
+}
+
+// errStopped says that the caller does not want more.
+var errStopped = errors.New("stopped")
+
+// A walk is one List.
+type walk struct {
+	s      *Store
+	ctx    context.Context
+	yield  func(string) bool
+	recent recent
+}
+
+func (w *walk) all() error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	if w.s.line.client.Mode() == rueidis.ClientModeCluster {
+		return w.cluster()
+	}
+	return w.node("", (*node).scan)
+}
+
+// node calls f with a connection to a server, in a Cluster to the master that has the slot
+// of the key route.
+func (w *walk) node(route string, f func(*node, *walk) error) error {
+	conn, release := w.s.line.client.Dedicate()
+	err := f(&node{line: w.s.line, conn: conn, route: route}, w)
+	if err != nil {
+		go conn.Close() // which may wait for what is under way
+	} else {
+		release()
+	}
+	return err
+}
+
+// A node is a server that is walked over. Its connection is one that only this walk uses:
+// a cursor of SCAN means nothing to another server, and when there is one at the same
+// address, the connection has broken.
+type node struct {
+	line  *line
+	conn  rueidis.DedicatedClient
+	route string
+}
+
+func (n *node) do(ctx context.Context, cmd rueidis.Completed) (rueidis.RedisMessage, error) {
+	if n.route != "" {
+		cmd = cmd.SetSlot(n.route)
+	}
+	n.line.enter()
+	answer, err := guarded(ctx, n.line, func() (rueidis.RedisResult, error) {
+		answer := n.conn.Do(ctx, cmd)
+		return answer, answer.NonRedisError()
+	})
+	if err != nil {
+		return rueidis.RedisMessage{}, err
+	}
+	m, err := answer.ToMessage()
+	return m, outage(ctx, err)
+}
+
+func (n *node) scan(w *walk) error {
+	start := w.s.at("")
+	for cursor := uint64(0); ; {
+		b := w.s.line.client.B()
+		m, err := n.do(w.ctx, b.Arbitrary("SCAN", strconv.FormatUint(cursor, 10), "MATCH", literally(start)+"*",
+			"COUNT", strconv.Itoa(page), "TYPE", "hash").Build())
+		if err != nil {
+			return err
+		}
+		found, err := m.AsScanEntry()
+		if err != nil {
+			return err
+		}
+		for _, at := range found.Elements {
+			key := strings.TrimPrefix(at, start)
+			if key == "" || reserved(key) || !w.recent.add(key) {
+				continue
+			}
+			if !w.yield(key) {
+				return errStopped
+			}
+			if err := w.ctx.Err(); err != nil {
+				return err
+			}
+		}
+		if cursor = found.Cursor; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// literally returns a pattern that matches text and nothing else.
+func literally(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(text)
+}
+
+// recent is a set of keys that forgets the oldest ones.
+type recent struct{ young, old map[string]struct{} }
+
+const recentKeys = 4096
+
+// add adds a key, and reports whether it was not there.
+func (r *recent) add(key string) bool {
+	if _, ok := r.old[key]; ok {
+		return false
+	}
+	if _, ok := r.young[key]; ok {
+		return false
+	}
+	if r.young == nil || len(r.young) >= recentKeys {
+		r.young, r.old = make(map[string]struct{}), r.young
+	}
+	r.young[key] = struct{}{}
+	return true
+}

@@ -1,0 +1,107 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// ErrTooFewReplicas is wrapped by the error of a call that was carried out, but not by as
+// many replicas in time as Options.WaitReplicas asks for: a failover may undo it.
+var ErrTooFewReplicas = errors.New("redisstore: too few replicas have the change")
+
+// waited sends a command on a key and waits until replicas have what it did. WAIT is about
+// the connection it is sent on, and blocks it, so both go over one that nobody else uses.
+func (s *Store) waited(ctx context.Context, at string, c command) rueidis.RedisResult {
+	s.line.enter()
+	answer, err := guarded(ctx, s.line, func() (rueidis.RedisResult, error) {
+		answer := s.waits(ctx, at, c, false)
+		if forgotten(answer) {
+			answer = s.waits(ctx, at, c, true)
+		}
+		return answer, answer.NonRedisError()
+	})
+	if err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	return answer
+}
+
+func (s *Store) waits(ctx context.Context, at string, c command, eval bool) rueidis.RedisResult {
+	client := s.line.client
+	var answers []rueidis.RedisResult
+	if client.Mode() == rueidis.ClientModeCluster {
+		answers = s.waitsInCluster(ctx, at, c, eval)
+	} else {
+		answers = client.DoMulti(ctx, c(client.B(), eval), s.wait(ctx))
+	}
+	if n, err := answers[0].ToInt64(); err != nil || n < 0 {
+		return answers[0] // nothing was changed, so there is nothing to wait for
+	}
+	n, err := answers[1].ToInt64()
+	if err == nil && n < int64(s.options.WaitReplicas) {
+		err = fmt.Errorf("%w: %d of %d within %v: see that they run, or lower Options.WaitReplicas",
+			ErrTooFewReplicas, n, s.options.WaitReplicas, s.options.WaitTimeout)
+	}
+	if err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	return answers[0]
+}
+
+// wait ends a little before ctx does, so that there is time to say how many there were.
+func (s *Store) wait(ctx context.Context) rueidis.Completed {
+	patience := s.options.WaitTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = min(patience, time.Until(deadline)*7/8)
+	}
+	b := s.line.client.B()
+	return b.Wait().Numreplicas(int64(s.options.WaitReplicas)).Timeout(max(patience.Milliseconds(), 1)).Build()
+}
+
+// moving is how long to wait for rueidis to learn of a node that it does not know.
+const moving = 50 * time.Millisecond
+
+// waitsInCluster follows the slot of the key by itself: rueidis would follow it with the
+// command, and ask another node than that for its replicas.
+func (s *Store) waitsInCluster(ctx context.Context, at string, c command, eval bool) []rueidis.RedisResult {
+	client := s.line.client
+	answers := s.waitsAtMaster(ctx, at, c, eval)
+	for ctx.Err() == nil {
+		refused, ok := rueidis.IsRedisErr(answers[0].Error())
+		if !ok {
+			break
+		}
+		addr, asks := refused.IsAsk()
+		if !asks {
+			if addr, ok = refused.IsMoved(); !ok {
+				break
+			}
+		}
+		node, known := client.Nodes()[addr]
+		switch {
+		case !known:
+			time.Sleep(moving)
+			answers = s.waitsAtMaster(ctx, at, c, eval)
+		case asks:
+			answers = node.DoMulti(ctx, client.B().Arbitrary("ASKING").Build(), c(client.B(), eval), s.wait(ctx))[1:]
+		default:
+			answers = node.DoMulti(ctx, c(client.B(), eval), s.wait(ctx))
+		}
+	}
+	return answers
+}
+
+func (s *Store) waitsAtMaster(ctx context.Context, at string, c command, eval bool) []rueidis.RedisResult {
+	client := s.line.client
+	dedicated, release := client.Dedicate()
+	answers := dedicated.DoMulti(ctx, c(client.B(), eval), s.wait(ctx).SetSlot(at))
+	if failure(answers) != nil {
+		dedicated.Close()
+	}
+	release()
+	return answers
+}
