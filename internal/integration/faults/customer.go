@@ -1,0 +1,54 @@
+package faults
+
+import "sync"
+
+// shop is one round of a customer: a new session, a sign-in, a renewed secret, and a
+// sign-out that overtakes a request.
+func (c *crowd) shop(m *member) {
+	v := &visitor{site: c.site}
+	a, ok := c.insist(m, v, "/add")
+	if !ok {
+		return
+	}
+	for _, path := range []string{"/signin?owner=ann", "/renew"} {
+		if !c.change(m, v, path, a.id) {
+			return
+		}
+	}
+	old := &visitor{c.site, v.cookie}
+	var late sync.WaitGroup
+	late.Go(func() { (&visitor{c.site, v.cookie}).ask("/add") })
+	_, ok = c.insist(m, v, "/signout")
+	late.Wait()
+	if !ok {
+		return
+	}
+	if a, ok := c.insist(m, old, "/read"); ok && a.id != "none" {
+		c.t.Errorf("a session is back after its sign-out: %+v", a)
+	}
+	c.mu.Lock()
+	c.ended = append(c.ended, old.cookie)
+	c.mu.Unlock()
+}
+
+// change asks for a page that replaces the secret, and reports whether the session goes
+// on. When the store could not say, the client has to get in with the cookie it has.
+func (c *crowd) change(m *member, v *visitor, path, id string) bool {
+	before := v.cookie
+	a := v.visit(m, path)
+	if a.status == 200 {
+		if v.cookie == before && c.keeps {
+			c.t.Errorf("%s: a 200 without a new cookie", path)
+		}
+	} else if a, ok := c.insist(m, v, "/read"); !ok {
+		return false
+	} else if a.id != id {
+		if c.keeps {
+			c.mu.Lock()
+			c.locked = append(c.locked, path)
+			c.mu.Unlock()
+		}
+		return false
+	}
+	return true
+}
