@@ -43,8 +43,11 @@ var rooms = []room{
 	{dir: "store/memcachestore", imports: "store store/kvstore", tests: examiners, module: true},
 	{dir: ".", imports: "store seal", tests: "store/memstore cloakroomtest"},
 	{dir: "cloakroomtest", imports: ".", tests: "store store/memstore"},
-	{dir: "cmd/cloakroom", imports: "store store/memstore " + onServers + " .", module: true},
-	{dir: "internal/integration", imports: ". store store/memstore " + examiners + " " + onServers, tests: "cloakroomtest", module: true},
+	{dir: "bag", imports: ".", tests: "store/memstore cloakroomtest"},
+	{dir: "csrf", imports: ".", tests: "store/memstore cloakroomtest"},
+	{dir: "flash", imports: ".", tests: "store/memstore cloakroomtest"},
+	{dir: "cmd/cloakroom", imports: "store store/memstore " + onServers + " . bag csrf flash", module: true},
+	{dir: "internal/integration", imports: ". store store/memstore " + examiners + " " + onServers, tests: "cloakroomtest bag csrf flash", module: true},
 	{dir: "internal/integration/ferret", imports: ". store store/mongostore store/kvstore internal/integration", tests: examiners, module: true},
 	{dir: "bench", imports: "store store/memstore " + onServers + " . internal/integration", module: true},
 }

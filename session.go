@@ -33,21 +33,22 @@ type Session struct {
 	own    budget
 	first  callContext // of the first load, so that a read needs no allocation for it
 
-	mu     sync.Mutex // guards what follows; never held while foreign code runs
-	token  Token      // of the record, or of the record to be; Key "" until it is needed
-	rec    record     // what the store held; Version 0: there is no record
-	meta   meta       // what rec says
-	gone   Reason     // why the session can be written no more; "" while it can
-	ghost  string     // the key of a session that is gone
-	now    int64      // milliseconds; when the view was opened
-	at     int64      // milliseconds; of the last commit
-	begun  int        // how often a new session took the place of one
-	draft  *operation // holds what is pending; nil when nothing is
-	flying *pending   // what an operation is saving just now
-	landed *operation // what was saved and is not in rec.Fields yet
-	err    error      // the first thing that went wrong
-	doubt  error      // a Save that may have landed
-	out    *Ticket    // for Manager.Commit; nil: nothing new
+	mu     sync.Mutex  // guards what follows; never held while foreign code runs
+	token  Token       // of the record, or of the record to be; Key "" until it is needed
+	rec    record      // what the store held; Version 0: there is no record
+	meta   meta        // what rec says
+	gone   Reason      // why the session can be written no more; "" while it can
+	ghost  string      // the key of a session that is gone
+	now    int64       // milliseconds; when the view was opened
+	at     int64       // milliseconds; of the last commit
+	begun  int         // how often a new session took the place of one
+	draft  *operation  // holds what is pending; nil when nothing is
+	flying *pending    // what an operation is saving just now
+	landed *operation  // what was saved and is not in rec.Fields yet
+	err    error       // the first thing that went wrong
+	doubt  error       // a Save that may have landed
+	out    *Ticket     // for Manager.Commit; nil: nothing new
+	local  map[any]any // see Local
 
 	browser bool     // unless it was said otherwise, the client's cookie ends with the browser
 	names   []string // not nil: rec holds these fields only, as far as it has them
@@ -140,6 +141,32 @@ func (s *Session) want(name string, add func(*pending)) {
 	id := s.token.Key
 	s.mu.Unlock()
 	s.m.observe(s.ctx, Dropped{ID: id, Reason: ReasonFinished, Names: []string{name}})
+}
+
+// SetErr sets what Err returns unless something went wrong before; nil is ignored. It is for
+// packages that rest on sessions and have methods that cannot return an error.
+func (s *Session) SetErr(err error) {
+	if err != nil {
+		s.fail(err, true)
+	}
+}
+
+// Local returns what a package keeps for the time of this request, under a key of a type of
+// its own as with context.WithValue: what make returned at the first call with that key. It
+// goes on over Destroy and Restart, is never stored, and must be safe for concurrent use
+// itself. make must not call methods of s.
+func (s *Session) Local(key any, make func() any) any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.local[key]
+	if !ok {
+		if s.local == nil {
+			s.local = map[any]any{}
+		}
+		v = make()
+		s.local[key] = v
+	}
+	return v
 }
 
 // fail notes the first thing that went wrong.
