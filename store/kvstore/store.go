@@ -140,11 +140,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // entryOf returns what a KV keeps of rec.
 func entryOf(rec store.Record) *Entry {
-	return &Entry{
-		Value:     Encode(rec),
-		ExpiresAt: time.UnixMilli(rec.ExpiresAt.UnixMilli()),
-		Owner:     rec.Owner,
+	end := time.UnixMilli(rec.ExpiresAt.UnixMilli())
+	if end.IsZero() { // which is never, for an Entry
+		end = end.Add(-time.Millisecond)
 	}
+	return &Entry{Value: Encode(rec), ExpiresAt: end, Owner: rec.Owner}
 }
 
 // Delete removes the entry at key, also one that [Store.Load] finds malformed. A missing one

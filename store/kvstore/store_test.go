@@ -357,3 +357,15 @@ func TestErrorsSayWhatWasBeingDone(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The zero time means never to a KV, and no record lives for ever.
+func TestAnEndInTheFirstMillisecondOfAllIsAnEnd(t *testing.T) {
+	s := kvstore.New(newMapKV(false))
+	create(t, s, "k")
+	if _, err := s.Save(t.Context(), "k", store.Change{ExpiresAt: time.Time{}.Add(1)}); err != nil {
+		t.Fatal(err)
+	}
+	if rec, err := s.Load(t.Context(), "k"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("%+v, %v", rec, err)
+	}
+}
