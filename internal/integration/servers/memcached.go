@@ -19,7 +19,7 @@ func Memcached(t testing.TB, _ ...Mode) *Server {
 		name: "memcached", debian: "memcached", variable: "CLOAKROOM_TEST_MEMCACHED_URL",
 		url: "memcache://%s", signal: syscall.SIGTERM, ready: memcachedReady,
 		args: func(p *process) []string {
-			return []string{"-u", "root", "-l", "127.0.0.1", "-p", strconv.Itoa(p.port), "-m", "64"} // -u is for root only
+			return []string{"-u", "root", "-l", "127.0.0.1", "-p", strconv.Itoa(p.port), "-m", "64", "-I", "8m"} // -u is for root only
 		},
 	})
 }
