@@ -15,8 +15,6 @@ type Dialect struct {
 	name string // of the database, for messages
 	// quote puts a name, which has been checked, between the database's quotes.
 	quote func(name string) string
-	// check refuses settings that mean nothing to the database.
-	check func(Options) error
 	// serverClock: statements judge by the clock of the database. Without it they are told
 	// the time.
 	serverClock bool
@@ -36,6 +34,12 @@ type Dialect struct {
 	more    string // what else to do when they do not fit, after "store less"
 	// diagnose tells from an error what is wrong with the setup.
 	diagnose func(error) problem
+	// hasSchemas and hasUnlogged say which Options mean something. durability is what decides
+	// what a crash costs, where Options.Unlogged does not.
+	hasSchemas, hasUnlogged bool
+	durability              string
+	// syntax is how a KV speaks to the database.
+	syntax kvSyntax
 	// editor returns what makes an edit one atomic step.
 	editor func(*Store) editor
 }

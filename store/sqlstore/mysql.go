@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"math"
 	"regexp"
 	"strconv"
 )
@@ -13,7 +14,8 @@ func MySQL() Dialect {
 	return Dialect{
 		name:        "MariaDB or MySQL",
 		quote:       func(name string) string { return "`" + name + "`" },
-		check:       checkMySQL,
+		hasSchemas:  true,
+		durability:  "innodb_flush_log_at_trx_commit",
 		serverClock: true,
 		prepares:    true, // else the usual driver makes three round trips of each statement
 		statements:  mysqlStatements,
@@ -23,14 +25,8 @@ func MySQL() Dialect {
 		busy:        mysqlBusy,
 		diagnose:    diagnoseMySQL,
 		editor:      newMySQLEditor,
+		syntax:      mysqlSyntax,
 	}
-}
-
-func checkMySQL(o Options) error {
-	if o.Unlogged {
-		return errors.New("sqlstore: Options.Unlogged is for PostgreSQL: leave it false; on MariaDB and MySQL, innodb_flush_log_at_trx_commit decides what a crash costs")
-	}
-	return nil
 }
 
 // What the clock says. NOW and UNIX_TIMESTAMP would go through the time zone of the
@@ -56,7 +52,7 @@ func mysqlStatements(t string) statements {
 		// on, so expires comes last.
 		create: "INSERT INTO " + t + " (`key`, version, owner, expires, fields)" +
 			" VALUES (?, LAST_INSERT_ID(" + mysqlMicros + "), ?, ?, ?) ON DUPLICATE KEY UPDATE" +
-			" version = IF(" + over + ", LAST_INSERT_ID(GREATEST(version + 1, " + mysqlMicros + ")), version + LAST_INSERT_ID(version * 0))," +
+			" version = IF(" + over + ", LAST_INSERT_ID(GREATEST(version + 1, " + mysqlMicros + ")), IF(LAST_INSERT_ID(version * 0) = 0, version, version))," +
 			" owner = IF(" + over + ", VALUES(owner), owner)," +
 			" fields = IF(" + over + ", VALUES(fields), fields)," +
 			" expires = IF(" + over + ", VALUES(expires), expires)",
@@ -94,6 +90,33 @@ func newMySQLEditor(s *Store) editor {
 		return removed, nil
 	}
 	return w
+}
+
+var mysqlSyntax = kvSyntax{
+	duplicate:     func(err error) bool { return mysqlNumber(err) == 1062 },
+	countsChanges: true, // unless the driver was told otherwise
+	mark:          func(int) string { return `?` },
+	now:           mysqlNow,
+	same:          func(column, mark string, _ bool) string { return mysqlSame(column, mark) },
+	exact:         mysqlSame,
+	millis: map[Expiry]func(string) string{
+		UnixSeconds: func(column string) string { return `CAST(FLOOR(` + column + ` * 1000) AS SIGNED)` },
+		UnixMillis:  func(column string) string { return `CAST(FLOOR(` + column + `) AS SIGNED)` },
+		Timestamp: func(column string) string {
+			return `CAST(FLOOR(UNIX_TIMESTAMP(` + column + `) * 1000) AS SIGNED)`
+		},
+	},
+	// Without fractions, which columns have only when asked for. FROM_UNIXTIME knows nothing
+	// beyond 2038, and would make an entry of it that never ends.
+	stamp:      func(mark string) string { return `FROM_UNIXTIME(` + mark + `)` },
+	stampArg:   func(at int64) any { return at / 1000 },
+	stampGrain: 1000,
+	lastStamp:  math.MaxInt32 * 1000,
+}
+
+// mysqlSame compares bytes: equality of text follows a collation.
+func mysqlSame(column, mark string) string {
+	return `CAST(` + column + ` AS BINARY) = CAST(` + mark + ` AS BINARY)`
 }
 
 // largestMySQL asks for max_allowed_packet when size is more than it was when last asked.

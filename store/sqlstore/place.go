@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -43,8 +44,18 @@ func placeOf(d *Dialect, options Options) (place, error) {
 		if err := checkName("Options.Schema", p.schema); err != nil {
 			return place{}, err
 		}
+		if !d.hasSchemas {
+			return place{}, noSchemas("Options.Schema", p.schema)
+		}
 	}
-	return p, d.check(options)
+	if p.unlogged && !d.hasUnlogged {
+		return place{}, errors.New("sqlstore: Options.Unlogged is for PostgreSQL: leave it false; on " + d.name + ", " + d.durability + " decides what a crash costs")
+	}
+	return p, nil
+}
+
+func noSchemas(option, schema string) error {
+	return fmt.Errorf("sqlstore: %s is %q and SQLite has no schemas: leave it empty; the table is in the file that was opened", option, schema)
 }
 
 // in returns the name of a table in the place's schema, quoted.

@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"math"
+	"strconv"
 )
 
 // PostgreSQL is the [Dialect] of PostgreSQL 12 and later. The package comment has the setup.
@@ -10,7 +12,8 @@ func PostgreSQL() Dialect {
 	return Dialect{
 		name:        "PostgreSQL",
 		quote:       func(name string) string { return `"` + name + `"` },
-		check:       func(Options) error { return nil },
+		hasSchemas:  true,
+		hasUnlogged: true,
 		serverClock: true,
 		statements:  postgresStatements,
 		migrate:     migratePostgres,
@@ -18,6 +21,7 @@ func PostgreSQL() Dialect {
 		busy:        postgresBusy,
 		diagnose:    diagnosePostgres,
 		editor:      newPostgresEditor,
+		syntax:      postgresSyntax,
 	}
 }
 
@@ -72,6 +76,28 @@ func newPostgresEditor(s *Store) editor {
 		return affected(expired.exec(ctx, most))
 	}
 	return w
+}
+
+var postgresSyntax = kvSyntax{
+	mark: func(n int) string { return `$` + strconv.Itoa(n) },
+	now:  postgresNow,
+	same: func(column, mark string, binary bool) string {
+		if binary {
+			return column + ` = ` + mark
+		}
+		return column + `::text = ` + mark + `::text` // json has no equality
+	},
+	millis: map[Expiry]func(string) string{
+		UnixSeconds: func(column string) string { return `floor(` + column + `::numeric * 1000)::bigint` },
+		UnixMillis:  func(column string) string { return `floor(` + column + `::numeric)::bigint` },
+		Timestamp: func(column string) string {
+			return `floor(extract(epoch FROM ` + column + `::timestamptz) * 1000)::bigint`
+		},
+	},
+	stamp:      func(mark string) string { return `to_timestamp(` + mark + `::bigint / 1000.0)` },
+	stampArg:   func(at int64) any { return at },
+	stampGrain: 1,
+	lastStamp:  math.MaxInt64,
 }
 
 // largestPostgres is the bound of a value and of what a client may send, a gigabyte, less

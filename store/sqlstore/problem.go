@@ -26,3 +26,14 @@ var storeRemedies = map[problem]string{
 	readOnly:        "the database takes no writes, as a replica does: connect to the primary",
 	tableExists:     "something else has made it: choose another Options.Table",
 }
+
+// kvRemedies says what to do about a problem with the table of a KV.
+var kvRemedies = map[problem]string{
+	missingTable:    "correct KVOptions.Schema and KVOptions.Table, or create the table",
+	missingColumn:   "correct the columns in KVOptions",
+	missingSchema:   "correct KVOptions.Schema",
+	missingDatabase: storeRemedies[missingDatabase],
+	refusedLogin:    storeRemedies[refusedLogin],
+	missingRight:    "grant SELECT, INSERT, UPDATE and DELETE on the table to the user",
+	readOnly:        storeRemedies[readOnly],
+}

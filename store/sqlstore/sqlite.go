@@ -3,9 +3,10 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
+	"math"
 	"strings"
+	"time"
 )
 
 // SQLite is the [Dialect] of SQLite, in a file on a local disk or in memory. The package
@@ -14,7 +15,7 @@ func SQLite() Dialect {
 	return Dialect{
 		name:       "SQLite",
 		quote:      func(name string) string { return `"` + name + `"` },
-		check:      checkSQLite,
+		durability: "PRAGMA synchronous",
 		prepares:   true,
 		statements: sqliteStatements,
 		migrate:    migrateSQLite,
@@ -22,17 +23,8 @@ func SQLite() Dialect {
 		largest:    func(context.Context, *ceiling, rowQuerier, int) (int, error) { return largestSQLite, nil },
 		diagnose:   diagnoseSQLite,
 		editor:     func(s *Store) editor { return newGrouped(s) },
+		syntax:     sqliteSyntax,
 	}
-}
-
-func checkSQLite(o Options) error {
-	switch {
-	case o.Schema != "":
-		return fmt.Errorf("sqlstore: Options.Schema is %q and SQLite has no schemas: leave it empty; the table is in the file that was opened", o.Schema)
-	case o.Unlogged:
-		return errors.New("sqlstore: Options.Unlogged is for PostgreSQL: leave it false; on SQLite, PRAGMA synchronous decides what a crash costs")
-	}
-	return nil
 }
 
 func sqliteStatements(t string) statements {
@@ -51,6 +43,29 @@ func sqliteStatements(t string) statements {
 		remove:  `DELETE FROM ` + t + ` WHERE "key" = ?`,
 		sweep:   `DELETE FROM ` + t + ` WHERE rowid IN (SELECT rowid FROM ` + t + ` WHERE expires <= ? LIMIT ?)`,
 	}
+}
+
+// SQLite counts days, as a number with fractions that are good for a millisecond.
+var sqliteSyntax = kvSyntax{
+	oneWriter: true,
+	mark:      func(int) string { return `?` },
+	now:       sqliteMillis(`'now'`),
+	same: func(column, mark string, _ bool) string {
+		return `CAST(` + column + ` AS BLOB) = CAST(` + mark + ` AS BLOB)`
+	},
+	millis: map[Expiry]func(string) string{
+		UnixSeconds: func(column string) string { return `CAST(` + column + ` * 1000 AS INTEGER)` },
+		UnixMillis:  func(column string) string { return `CAST(` + column + ` AS INTEGER)` },
+		Timestamp:   sqliteMillis,
+	},
+	stamp:      func(mark string) string { return mark },
+	stampArg:   func(at int64) any { return time.UnixMilli(at).UTC().Format("2006-01-02T15:04:05.000Z") },
+	stampGrain: 1,
+	lastStamp:  math.MaxInt64,
+}
+
+func sqliteMillis(moment string) string {
+	return `CAST(ROUND((julianday(` + moment + `) - 2440587.5) * 86400000) AS INTEGER)`
 }
 
 // largestSQLite is SQLITE_MAX_LENGTH as it is unless a driver was built with less, for a whole

@@ -1,8 +1,11 @@
 package sqlstore
 
 import (
+	"cmp"
 	"database/sql"
 	"errors"
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -27,7 +30,12 @@ func TestNewRefusesWhatCannotWorkAndSaysWhy(t *testing.T) {
 		words   []string
 	}{
 		{"no database", nil, SQLite(), nil, []string{"db", "nil", "sql.Open"}},
-		{"no dialect", db, Dialect{}, nil, []string{"Dialect", "zero", "SQLite()"}},
+		{"no dialect", db, Dialect{}, nil, []string{"Dialect", "zero", "PostgreSQL()", "MySQL()", "SQLite()"}},
+		{"schema on SQLite", db, SQLite(), &Options{Schema: "main"}, []string{"Options.Schema", `"main"`, "SQLite", "leave it empty"}},
+		{"bad schema", db, PostgreSQL(), &Options{Schema: `a"b`}, []string{"Options.Schema", `"a\"b"`, "digits and underscores"}},
+		{"schema with a dot", db, MySQL(), &Options{Schema: "a.b"}, []string{"Options.Schema", "digits and underscores"}},
+		{"unlogged on SQLite", db, SQLite(), &Options{Unlogged: true}, []string{"Options.Unlogged", "PostgreSQL", "leave it false", "synchronous"}},
+		{"unlogged on MySQL", db, MySQL(), &Options{Unlogged: true}, []string{"Options.Unlogged", "PostgreSQL", "leave it false", "innodb_flush_log_at_trx_commit"}},
 		{"schema table", db, SQLite(), &Options{Table: "Cloakroom_Schema"}, []string{"Options.Table", "Cloakroom_Schema", "another name"}},
 	} {
 		s, err := New(tc.db, tc.dialect, tc.options)
@@ -54,21 +62,57 @@ func TestTableNamesAreCheckedAndQuoted(t *testing.T) {
 		}
 	}
 	for _, table := range []string{"", "a", "_", "A1_b", "select", "order", strings.Repeat("a", 63)} {
-		s, err := New(db, SQLite(), &Options{Table: table})
-		if err != nil {
-			t.Errorf("%q: %v", table, err)
-			continue
-		}
-		if table == "" {
-			table = "cloakroom_sessions"
-		}
-		for _, text := range []string{
-			s.sql.load, s.sql.keys, s.sql.owned, s.sql.lock, s.sql.read, s.sql.insert,
-			s.sql.edit, s.sql.extend, s.sql.replace, s.sql.remove, s.sql.sweep,
-		} {
-			if !strings.Contains(text, ` "`+table+`" `) {
-				t.Errorf("%q is not quoted in %s", table, text)
+		for _, d := range []Dialect{SQLite(), PostgreSQL(), MySQL()} {
+			for _, schema := range []string{"", "select"} {
+				if schema != "" && !d.hasSchemas {
+					continue
+				}
+				s, err := New(db, d, &Options{Schema: schema, Table: table})
+				if err != nil {
+					t.Errorf("%s: %q: %v", d.name, table, err)
+					continue
+				}
+				name := d.quote(cmp.Or(table, "cloakroom_sessions"))
+				if schema != "" {
+					name = d.quote(schema) + "." + name
+				}
+				texts := reflect.ValueOf(s.sql)
+				for i := range texts.NumField() {
+					if text := texts.Field(i).String(); text != "" && strings.Count(text+" ", " "+name+" ") == 0 {
+						t.Errorf("%s: %q is not quoted in %s", d.name, table, text)
+					}
+				}
 			}
+		}
+	}
+}
+
+func TestErrorsOfServersAreKnownByTheirCodes(t *testing.T) {
+	for _, tc := range []struct {
+		d       Dialect
+		err     error
+		busy    bool
+		problem problem
+	}{
+		{PostgreSQL(), stateError("40001"), true, noProblem},
+		{PostgreSQL(), fmt.Errorf("commit: %w", stateError("40P01")), true, noProblem},
+		{PostgreSQL(), stateError("57014"), false, noProblem}, // cancelled, as by statement_timeout
+		{PostgreSQL(), stateError("57P01"), false, noProblem}, // shut down, perhaps after the commit
+		{PostgreSQL(), errors.New("SQLSTATE 40001"), false, noProblem},
+		{PostgreSQL(), stateError("42P01"), false, missingTable},
+		{PostgreSQL(), errors.Join(errors.New("x"), stateError("28P01")), false, refusedLogin},
+		{MySQL(), errors.New("Error 1213 (40001): Deadlock found"), true, noProblem},
+		{MySQL(), errors.New("Error 1213: Deadlock found"), true, noProblem}, // a server without states
+		{MySQL(), fmt.Errorf("commit: %w", errors.New("Error 1205 (HY000): Lock wait timeout exceeded")), true, noProblem},
+		{MySQL(), errMigrating, true, noProblem},
+		{MySQL(), errors.New("Error 1062 (23000): Duplicate entry 'Error 1213 (40001): ' for key 'PRIMARY'"), false, noProblem},
+		{MySQL(), errors.New("Error 1146 (42S02): Table 'x.cloakroom_sessions' doesn't exist"), false, missingTable},
+		{MySQL(), errors.New("Error 1045 (28000): Access denied for user 'x'@'localhost'"), false, refusedLogin},
+		{MySQL(), errors.New("invalid connection"), false, noProblem},
+		{SQLite(), errors.New("SQL logic error: no such table: cloakroom_sessions (1)"), false, missingTable},
+	} {
+		if busy, problem := tc.d.busy(tc.err), tc.d.diagnose(tc.err); busy != tc.busy || problem != tc.problem {
+			t.Errorf("%s: %v: busy %v, problem %d; want %v and %d", tc.d.name, tc.err, busy, problem, tc.busy, tc.problem)
 		}
 	}
 }

@@ -62,5 +62,3 @@ func run(t testing.TB, db *sql.DB, query string) {
 		t.Fatalf("%s: %v", query, err)
 	}
 }
-
-func TestConforms(t *testing.T) { mariadb.Conformance(t) }

@@ -63,5 +63,3 @@ func run(t testing.TB, db *sql.DB, query string) {
 		t.Fatalf("%s: %v", query, err)
 	}
 }
-
-func TestConforms(t *testing.T) { postgres.Conformance(t) }

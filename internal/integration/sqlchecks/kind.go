@@ -49,9 +49,10 @@ func (k *Kind) New(t testing.TB) (*sqlstore.Store, *sql.DB) {
 
 // marks replaces each ? by the server's own placeholder, and `key` by the column's name.
 func (k *Kind) marks(query string) string {
-	query = strings.ReplaceAll(query, "`key`", k.Key)
-	for n := 1; strings.Contains(query, "?"); n++ {
-		query = strings.Replace(query, "?", k.Mark(n), 1)
+	parts := strings.Split(strings.ReplaceAll(query, "`key`", k.Key), "?")
+	query = parts[0]
+	for i, part := range parts[1:] {
+		query += k.Mark(i+1) + part
 	}
 	return query
 }
