@@ -10,6 +10,7 @@ require (
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/cloakroom-go/cloakroom v0.0.0
 	github.com/cloakroom-go/cloakroom/internal/integration v0.0.0
+	github.com/cloakroom-go/cloakroom/store/redisstore v0.0.0
 	github.com/gofiber/fiber/v3 v3.1.0
 	github.com/gomodule/redigo v1.9.3
 	github.com/gorilla/sessions v1.4.0

@@ -5,17 +5,40 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/goredisstore"
-	"github.com/alexedwards/scs/redisstore"
+	scsredis "github.com/alexedwards/scs/redisstore"
 	"github.com/alexedwards/scs/v2"
 	"github.com/gomodule/redigo/redis"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/rueidis"
+
+	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
 var redisPeers = []*storePeer{
+	{name: "cloakroom-redis", server: "redis", start: func(at place) (webServer, error) { return startCloakroomRedis(at, nil) }},
+	{name: "cloakroom-stale", server: "redis", only: "read", start: func(at place) (webServer, error) {
+		return startCloakroomRedis(at, &redisstore.Options{StaleReads: 10 * time.Second})
+	}},
 	{name: "scs-goredis", server: "redis", start: startSCSGoRedis},
 	{name: "scs-redigo", server: "redis", start: startSCSRedigo},
 	{name: "raw-rueidis", server: "redis", start: startRawRedis, raw: true},
+}
+
+func startCloakroomRedis(at place, options *redisstore.Options) (webServer, error) {
+	client, err := newRueidis(at)
+	if err != nil {
+		return nil, err
+	}
+	s, err := redisstore.New(client, options)
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := cloakroom.New(s, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &cloakroomStoreServer{cloakroomServer{sessions}, client.Close}, nil
 }
 
 // startSCSGoRedis has go-redis with its defaults.
@@ -35,7 +58,7 @@ func startSCSGoRedis(at place) (webServer, error) {
 func startSCSRedigo(at place) (webServer, error) {
 	pool := &redis.Pool{MaxIdle: connections, Dial: func() (redis.Conn, error) { return redis.DialURL(at.URL) }}
 	sessions := scs.New()
-	sessions.Store = redisstore.New(pool)
+	sessions.Store = scsredis.New(pool)
 	return &scsStoreServer{scsServer{sessions}, func() { pool.Close() }}, nil
 }
 

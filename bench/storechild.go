@@ -140,15 +140,15 @@ func (s *storeChild) write(c *testCase, d time.Duration) (r report, err error) {
 	return r, nil
 }
 
-// sendFor has each client send requests, all at the same time, until d is over. It returns
-// how many there were.
+// sendFor has each client send requests, all at the same time and one at least, until d is
+// over. It returns how many there were.
 func sendFor(clients []client, d time.Duration) int {
 	var wg sync.WaitGroup
 	sent := make([]int, len(clients))
 	until := time.Now().Add(d)
 	for i, c := range clients {
 		wg.Go(func() {
-			for time.Now().Before(until) {
+			for first := true; first || time.Now().Before(until); first = false {
 				c.send()
 				sent[i]++
 			}
