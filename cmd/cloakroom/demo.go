@@ -35,7 +35,7 @@ func parseDemoFlags(args []string, stdout io.Writer) (demoFlags, error) {
 	fs := flag.NewFlagSet("cloakroom demo", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // an error is one line, which run prints
 	fs.StringVar(&f.addr, "addr", defaultAddr, "listen on `HOST:PORT`; port 0 chooses a free one")
-	fs.StringVar(&f.store, "store", "", "keep sessions in `STORE`: "+open.Forms()+" (default: cloakroom/demo.db in your cache directory)")
+	fs.StringVar(&f.store, "store", "", "keep sessions in `STORE`: "+open.Forms()+" (default: sqlite: with cloakroom/demo.db in your cache directory)")
 	fs.BoolVar(&f.secure, "secure", false, "keep Secure __Host- cookies on an address that is not loopback; browsers then need HTTPS")
 	err := fs.Parse(args)
 	switch {

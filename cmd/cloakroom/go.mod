@@ -3,20 +3,50 @@ module github.com/cloakroom-go/cloakroom/cmd/cloakroom
 go 1.25.0
 
 require (
+	github.com/bradfitz/gomemcache v0.0.0-20260422231931-4d751bb6e37c
 	github.com/cloakroom-go/cloakroom v0.0.0
+	github.com/cloakroom-go/cloakroom/store/boltstore v0.0.0
+	github.com/cloakroom-go/cloakroom/store/memcachestore v0.0.0
+	github.com/cloakroom-go/cloakroom/store/mongostore v0.0.0
+	github.com/cloakroom-go/cloakroom/store/redisstore v0.0.0
+	github.com/go-sql-driver/mysql v1.10.1
+	github.com/jackc/pgx/v5 v5.12.0
+	github.com/redis/rueidis v1.0.79
+	go.etcd.io/bbolt v1.5.0
+	go.mongodb.org/mongo-driver/v2 v2.9.3
 	modernc.org/sqlite v1.59.0
 )
 
 require (
+	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/klauspost/compress v1.19.2 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.0.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	github.com/xdg-go/pbkdf2 v1.0.0 // indirect
+	github.com/xdg-go/scram v1.2.0 // indirect
+	github.com/xdg-go/stringprep v1.0.4 // indirect
+	github.com/youmark/pkcs8 v0.0.0-20240726163527-a2c0da244d78 // indirect
+	golang.org/x/crypto v0.53.0 // indirect
+	golang.org/x/sync v0.22.0 // indirect
 	golang.org/x/sys v0.47.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
 	modernc.org/libc v1.75.7 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
 
 replace github.com/cloakroom-go/cloakroom => ../..
+
+replace github.com/cloakroom-go/cloakroom/store/boltstore => ../../store/boltstore
+
+replace github.com/cloakroom-go/cloakroom/store/memcachestore => ../../store/memcachestore
+
+replace github.com/cloakroom-go/cloakroom/store/mongostore => ../../store/mongostore
+
+replace github.com/cloakroom-go/cloakroom/store/redisstore => ../../store/redisstore

@@ -33,6 +33,9 @@ var commands = []command{
 // A usageError is a mistake in the command line.
 type usageError struct{ error }
 
+// oneLine is for errors that hold several, as when closing failed after something else did.
+var oneLine = strings.NewReplacer("\n\t", " ", "\n", "; ")
+
 const (
 	exitFailed = 1
 	exitUsage  = 2
@@ -57,8 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if err == nil {
 			return 0
 		}
-		// One line, also when closing failed after something else did.
-		fmt.Fprintf(stderr, "cloakroom %s: %s\n", c.name, strings.ReplaceAll(err.Error(), "\n", "; "))
+		fmt.Fprintf(stderr, "cloakroom %s: %s\n", c.name, oneLine.Replace(err.Error()))
 		var mistake usageError
 		if errors.As(err, &mistake) {
 			return exitUsage

@@ -16,9 +16,9 @@ func TestCommandLineMistakesExitWithTwo(t *testing.T) {
 		{[]string{"dmeo"}, `unknown command "dmeo"`},
 		{[]string{"demo", "-port", "80"}, "flag provided but not defined: -port"},
 		{[]string{"demo", "now"}, `unexpected argument "now"`},
-		{[]string{"demo", "-store", "redis://localhost"}, `"redis://localhost" names no known kind of store: use memory: or sqlite:PATH`},
-		{[]string{"demo", "-store", "sessions.db"}, `"sessions.db" is not the URL of a store: use memory: or sqlite:PATH`},
-		{[]string{"demo", "-store", "sqlite:"}, `"sqlite:" names no file: use memory: or sqlite:PATH`},
+		{[]string{"demo", "-store", "oracle://localhost"}, `"oracle://localhost" names no kind of store that is known: use memory:, file:DIR, sqlite:PATH, bolt:PATH, postgres://HOST/DATABASE, `},
+		{[]string{"demo", "-store", "sessions.db"}, `"sessions.db" is not the URL of a store: use memory:, file:DIR, `},
+		{[]string{"demo", "-store", "sqlite:"}, `"sqlite:" names no file: use memory:, file:DIR, `},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := run(context.Background(), c.args, &stdout, &stderr)
@@ -36,7 +36,7 @@ func TestHelpExitsWithZero(t *testing.T) {
 	}{
 		{[]string{"help"}, "  demo   serve a tour"},
 		{[]string{"--help"}, "  demo   serve a tour"},
-		{[]string{"demo", "-h"}, "keep sessions in STORE: memory: or sqlite:PATH"},
+		{[]string{"demo", "-h"}, "keep sessions in STORE: memory:, file:DIR, sqlite:PATH, bolt:PATH, postgres://"},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := run(context.Background(), c.args, &stdout, &stderr)

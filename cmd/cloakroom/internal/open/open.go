@@ -1,11 +1,13 @@
 // Package open opens the store that a URL on a command line names. Each kind of store
-// has a file of its own and a line in the table of schemes.
+// has a file of its own and a line in one of the two tables of schemes.
 package open
 
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -15,7 +17,8 @@ type Opened struct {
 	Store store.Store
 	// Kind is what sort of store it is, for people to read: "memory", say.
 	Kind string
-	// Place is Kind and where that is, for those who run the program.
+	// Place is Kind and where that is, for those who run the program. There is no password
+	// in it.
 	Place string
 
 	close func() error
@@ -29,44 +32,90 @@ func (o *Opened) Close() error {
 	return o.close()
 }
 
-// A scheme opens the stores whose URL begins with its name.
+// A scheme opens the stores whose URL begins with its name and a colon.
 type scheme struct {
 	name string
 	form string // of the URL, for people
-	open func(ctx context.Context, rest string) (*Opened, error)
+	open func(ctx context.Context, url string) (*Opened, error)
 }
 
-var schemes = []scheme{
+// local are the stores that need no server. The table of the others is servers.
+var local = []scheme{
 	{"memory", "memory:", openMemory},
+	{"file", "file:DIR", openFile},
 	{"sqlite", "sqlite:PATH", openSQLite},
+	{"bolt", "bolt:PATH", openBolt},
 }
+
+func schemes() []scheme { return slices.Concat(local, servers) }
 
 // Forms lists the URLs that Open takes.
 func Forms() string {
-	forms := make([]string, len(schemes))
-	for i, s := range schemes {
-		forms[i] = s.form
+	var forms []string
+	for _, s := range schemes() {
+		forms = append(forms, s.form)
 	}
-	return strings.Join(forms, " or ")
+	last := len(forms) - 1
+	return strings.Join(forms[:last], ", ") + " or " + forms[last]
 }
 
 // A URLError says what is wrong with a URL, and which are right.
-type URLError struct{ URL, Problem string }
+type URLError struct {
+	URL     string // without a password in it, and without parameters
+	Problem string
+}
 
 func (e *URLError) Error() string { return fmt.Sprintf("%q %s: use %s", e.URL, e.Problem, Forms()) }
 
-// Open opens the store that url names, and makes it ready for use. The error is a
-// [*URLError] when url names none; any other comes from the store.
+func wrong(url, format string, args ...any) *URLError {
+	return &URLError{hide(url), fmt.Sprintf(format, args...)}
+}
+
+// patience is how long a store may take until it is ready for use: enough for a server
+// that wakes up, and not more than somebody waits who has mistyped its address.
+const patience = 10 * time.Second
+
+// Open opens the store that url names, makes it ready for use, and looks whether it
+// answers; it gives up after 10 seconds. The error is a [*URLError] when url names none.
+// Any other comes from the store, and says where that is and what to do. No error has a
+// password in its text.
 func Open(ctx context.Context, url string) (*Opened, error) {
-	name, rest, ok := strings.Cut(url, ":")
+	name, _, ok := strings.Cut(url, ":")
 	if !ok {
-		return nil, &URLError{url, "is not the URL of a store"}
+		return nil, wrong(url, "is not the URL of a store")
 	}
-	for _, s := range schemes {
-		if s.name != name {
-			continue
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for _, s := range schemes() {
+		if s.name == name {
+			return s.open(ctx, url)
 		}
-		return s.open(ctx, rest)
 	}
-	return nil, &URLError{url, "names no known kind of store"}
+	return nil, wrong(url, "names no kind of store that is known"+leftOut)
+}
+
+// within returns what open returns, or when ctx has ended first, its error. Then what
+// comes late is given to drop. It is for clients that cannot be told to stop.
+func within[T any](ctx context.Context, open func() (T, error), drop func(T)) (T, error) {
+	type result struct {
+		opened T
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		opened, err := open()
+		done <- result{opened, err}
+	}()
+	select {
+	case r := <-done:
+		return r.opened, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.err == nil {
+				drop(r.opened)
+			}
+		}()
+		var none T
+		return none, ctx.Err()
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,12 @@ import (
 )
 
 func TestWrongURLsNameTheRightOnes(t *testing.T) {
-	for _, url := range []string{"", "memory", "sessions.db", "redis://localhost", "memory:x", "sqlite:", "SQLITE:x.db", ":x"} {
+	for _, url := range []string{
+		"", "memory", "sessions.db", "oracle://localhost", "memory:x", "sqlite:", "file:", "bolt:", "SQLITE:x.db", ":x",
+		"postgres:localhost", "postgres://", "mysql://localhost", "mysql://a,b/db", "redis:localhost", "redis://localhost/first",
+		"redis://a,b", "redis+cluster://localhost/1", "redis+sentinel://localhost", "redis+sentinel://localhost/main/first",
+		"memcache://localhost/x", "memcache://alice@localhost", "mongodb://localhost",
+	} {
 		_, err := Open(context.Background(), url)
 		var wrong *URLError
 		if !errors.As(err, &wrong) {
@@ -22,6 +28,21 @@ func TestWrongURLsNameTheRightOnes(t *testing.T) {
 		}
 		if text := err.Error(); !strings.Contains(text, Forms()) || !strings.Contains(text, `"`+url+`"`) {
 			t.Errorf("Open(%q) says %q, want the URL and %q in it", url, text, Forms())
+		}
+	}
+}
+
+func TestUnknownParametersAreRefusedByName(t *testing.T) {
+	for _, url := range []string{
+		"postgres://localhost/db?sslmode=", "redis://localhost?db=", "redis://localhost?protocl=",
+		"redis+cluster://localhost?addr=", "redis+sentinel://localhost/main?master_set=", "memcache://localhost?timeout=",
+		"mongodb://localhost/db?retryWrits=",
+	} {
+		_, err := Open(context.Background(), url+"x")
+		name := url[strings.Index(url, "?")+1 : len(url)-1]
+		var wrong *URLError
+		if !errors.As(err, &wrong) || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(name)) {
+			t.Errorf("Open(%q): %v, want a *URLError that names %s", url+"x", err, name)
 		}
 	}
 }
@@ -55,42 +76,60 @@ func TestMemoryIsReadyForUse(t *testing.T) {
 	}
 }
 
-func TestSQLiteKeepsWhatWasSavedInTheFileThatIsNamed(t *testing.T) {
-	for _, name := range []string{"demo.db", "with space.db", "odd?#%41&=.db", "ünï.db"} {
-		path := filepath.Join(t.TempDir(), name)
-		first := open(t, "sqlite:"+path)
-		save(t, first.Store, "k", "1")
-		if err := first.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := os.Stat(path); err != nil {
-			t.Errorf("%q: the file is not there: %v", name, err)
-		}
-		second := open(t, "sqlite:"+path)
-		rec, err := second.Store.Load(context.Background(), "k")
-		if err != nil {
-			t.Fatalf("%q: opened again: %v", name, err)
-		}
-		if value, _ := rec.Fields.Get("value"); value != "1" {
-			t.Errorf("%q: opened again the field holds %q, want 1", name, value)
-		}
-		if err := second.Close(); err != nil {
-			t.Error(err)
+func TestWhatWasSavedIsKeptAtThePathThatIsNamed(t *testing.T) {
+	for _, scheme := range []string{"file:", "sqlite:", "bolt:"} {
+		for _, name := range []string{"demo.db", "with space.db", "odd?#%41&=.db", "ünï.db"} {
+			path := filepath.Join(t.TempDir(), name)
+			first := open(t, scheme+path)
+			save(t, first.Store, "k", "1")
+			if err := first.Close(); err != nil {
+				t.Fatal(err)
+			}
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatalf("%s%s is not there: %v", scheme, name, err)
+			}
+			if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+				t.Errorf("%s%s has mode %o, want none but its owner to read it: records say who is signed in", scheme, name, mode)
+			}
+			second := open(t, scheme+path)
+			rec, err := second.Store.Load(context.Background(), "k")
+			if err != nil {
+				t.Fatalf("%s%s: opened again: %v", scheme, name, err)
+			}
+			if value, _ := rec.Fields.Get("value"); value != "1" {
+				t.Errorf("%s%s: opened again the field holds %q, want 1", scheme, name, value)
+			}
+			if err := second.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }
 
-func TestSQLiteSaysWhichFileItCannotOpen(t *testing.T) {
+func TestBoltSaysThatTheFileIsInUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sessions.bolt")
+	first := open(t, "bolt:"+path)
+	defer first.Close()
+	_, err := Open(context.Background(), "bolt:"+path)
+	if err == nil || !strings.Contains(err.Error(), "has the file: stop that one, or name another file") || !strings.Contains(err.Error(), path) {
+		t.Errorf("opened a second time: %v", err)
+	}
+}
+
+func TestPathsThatCannotBeOpenedAreNamed(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text.db")
 	if err := os.WriteFile(text, []byte(strings.Repeat("not a database\n", 100)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{text, dir, filepath.Join(dir, "missing", "x.db")} {
-		opened, err := Open(context.Background(), "sqlite:"+path)
+	missing := filepath.Join(dir, "missing", "x.db")
+	for _, url := range []string{"sqlite:" + text, "sqlite:" + dir, "sqlite:" + missing, "bolt:" + text, "bolt:" + dir, "bolt:" + missing, "file:" + text} {
+		_, path, _ := strings.Cut(url, ":")
+		opened, err := Open(context.Background(), url)
 		if err == nil {
 			opened.Close()
-			t.Errorf("%s was opened", path)
+			t.Errorf("%s was opened", url)
 			continue
 		}
 		if text := err.Error(); !strings.Contains(text, path) || strings.Contains(text, "\n") {

@@ -15,9 +15,10 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
-func openSQLite(ctx context.Context, path string) (*Opened, error) {
+func openSQLite(ctx context.Context, url string) (*Opened, error) {
+	path := url[len("sqlite:"):]
 	if path == "" {
-		return nil, &URLError{"sqlite:", "names no file"}
+		return nil, wrong(url, "names no file")
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
