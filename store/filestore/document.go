@@ -25,6 +25,8 @@ const (
 	// so the first of them in a document is not in a string.
 	afterKey   = `,"version":`
 	afterTimes = `,"fields":`
+	// documentEnd ends the fields and the document.
+	documentEnd = "}}\n"
 	// headLen is enough for what comes before the fields: a key and an owner of 256 bytes,
 	// each of which may take six, and two numbers.
 	headLen = 4096
@@ -66,22 +68,25 @@ func decode(data []byte) (document, error) {
 	var d document
 	end := bytes.Index(data, []byte(afterKey))
 	if end < 0 || !bytes.HasPrefix(data, []byte(keyMember)) {
-		return d, errors.New(`it does not begin like {"key":"...","version":`)
+		return d, errors.New("it does not begin with a key and a version")
 	}
 	if err := json.Unmarshal(data[len(keyMember):end], &d.key); err != nil {
 		return d, errors.New("its key is not a string")
 	}
-	data = bytes.TrimSuffix(data, []byte("\n"))
 	data[end] = '{' // the record begins where the key ends
+	rec, whole := bytes.CutSuffix(data[end:], []byte("\n"))
+	if !whole {
+		return d, errors.New("it does not end with a line feed")
+	}
 	var err error
-	d.rec, err = kvstore.Decode(string(data[end:]))
+	d.rec, err = kvstore.Decode(string(rec))
 	return d, err
 }
 
 // load returns what is in the file of the digest, which lies at name under root. Its errors
 // are those of read.
 func load(root *os.Root, name string, of digest) (document, error) {
-	data, _, err := read(root, name, maxFile)
+	data, _, err := read(root, name)
 	if err != nil {
 		return document{}, err
 	}
@@ -90,14 +95,14 @@ func load(root *os.Root, name string, of digest) (document, error) {
 
 // loadHead is load, but leaves out the fields of a large record.
 func loadHead(root *os.Root, name string, of digest) (document, error) {
-	data, info, err := read(root, name, headLen)
+	head, tail, err := readEnds(root, name, headLen, len(documentEnd))
 	if err != nil {
 		return document{}, err
 	}
-	if end := bytes.Index(data, []byte(afterTimes)); info.Size() > headLen && end >= 0 {
-		data = append(data[:end], afterTimes+"{}}"...)
+	if end := bytes.Index(head, []byte(afterTimes)); len(tail) > 0 && end >= 0 {
+		head = append(append(head[:end], afterTimes+"{"...), tail...) // cut off if the tail is
 	}
-	return parse(root, name, of, data)
+	return parse(root, name, of, head)
 }
 
 func parse(root *os.Root, name string, of digest, data []byte) (document, error) {

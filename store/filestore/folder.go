@@ -95,10 +95,38 @@ func (f *folder) remove(name string) error {
 	return f.flush(f.self)
 }
 
-// read returns what is in a file, at most the first so many bytes, and what is known of it.
-// Its errors are [fs.ErrNotExist], [store.ErrMalformed] for what is not a file of a size to
-// be read, and outages.
-func read(root *os.Root, name string, most int64) ([]byte, fs.FileInfo, error) {
+// read returns what is in a file, and what is known of it. Its errors are [fs.ErrNotExist],
+// [store.ErrMalformed] for what is not a file of a size to be read, and outages.
+func read(root *os.Root, name string) ([]byte, fs.FileInfo, error) {
+	file, info, err := openFile(root, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	data, err := readAt(file, 0, info.Size())
+	return data, info, err
+}
+
+// readEnds is read, but of a file that is longer than head it returns the first so many
+// bytes and the last few.
+func readEnds(root *os.Root, name string, head, tail int) (first, last []byte, err error) {
+	file, info, err := openFile(root, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	if info.Size() <= int64(head) {
+		first, err = readAt(file, 0, info.Size())
+		return first, nil, err
+	}
+	if first, err = readAt(file, 0, int64(head)); err != nil {
+		return nil, nil, err
+	}
+	last, err = readAt(file, info.Size()-int64(tail), int64(tail))
+	return first, last, err
+}
+
+func openFile(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	file, err := root.OpenFile(name, os.O_RDONLY|dontWait, 0)
 	if err != nil {
 		if info, e := root.Lstat(name); e == nil && info.Mode()&fs.ModeSymlink != 0 {
@@ -106,22 +134,28 @@ func read(root *os.Root, name string, most int64) ([]byte, fs.FileInfo, error) {
 		}
 		return nil, nil, err
 	}
-	defer file.Close()
 	info, err := file.Stat()
 	switch {
 	case err != nil:
-		return nil, nil, err
 	case !info.Mode().IsRegular():
-		return nil, nil, notRecord(root, name, errors.New("it is not a file"))
+		err = notRecord(root, name, errors.New("it is not a file"))
 	case info.Size() > maxFile:
-		return nil, nil, notRecord(root, name, fmt.Errorf("it has %d bytes, and none has more than %d", info.Size(), maxFile))
+		err = notRecord(root, name, fmt.Errorf("it has %d bytes, and none has more than %d", info.Size(), maxFile))
+	default:
+		return file, info, nil
 	}
-	data := make([]byte, min(info.Size(), most))
-	n, err := io.ReadFull(file, data)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, nil, err
+	_ = file.Close()
+	return nil, nil, err
+}
+
+// readAt reads n bytes, or what there is of them if somebody has made the file shorter.
+func readAt(file *os.File, from, n int64) ([]byte, error) {
+	data := make([]byte, n)
+	got, err := file.ReadAt(data, from)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
 	}
-	return data[:n], info, nil
+	return data[:got], nil
 }
 
 // notRecord says what is wrong with a file that was found.

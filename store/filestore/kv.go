@@ -110,7 +110,7 @@ func (kv *KV) get(ctx context.Context, key string) (kvstore.Entry, error) {
 
 // read returns a live entry or [store.ErrNotFound].
 func (kv *KV) read(root *os.Root, name string) (kvstore.Entry, error) {
-	data, info, err := read(root, name, maxFile)
+	data, info, err := read(root, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return kvstore.Entry{}, store.ErrNotFound
 	}

@@ -50,7 +50,7 @@ func (s *Store) index(record digest, owner string) error {
 		return err
 	}
 	defer self.Close()
-	return self.Sync() // also if it was there: it may not have been on the disk
+	return s.sync(self) // also if it was there: it may not have been on the disk
 }
 
 // unindex removes an entry as far as it can. The caller has the lock of the record's folder.

@@ -21,6 +21,7 @@ type Store struct {
 	root  *os.Root
 	gates [folders]gate
 	flush func(*os.File) error // what Options.Sync says
+	sync  func(*os.File) error // what must be on the disk in any case
 	swept atomic.Uint32        // the folder with which Sweep goes on
 }
 
@@ -40,7 +41,7 @@ var (
 // read the directory is none: what they see there is names of directories that they may not
 // read.
 func New(dir string, options *Options) (*Store, error) {
-	s := &Store{dir: dir}
+	s := &Store{dir: dir, sync: (*os.File).Sync}
 	var o Options
 	if options != nil {
 		o = *options
@@ -276,7 +277,7 @@ func (s *Store) create(name string) (*os.Root, error) {
 		return nil, err
 	}
 	defer up.Close()
-	if err := up.Sync(); err != nil {
+	if err := s.sync(up); err != nil {
 		return nil, err
 	}
 	return s.root.OpenRoot(name)
