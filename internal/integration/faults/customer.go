@@ -17,7 +17,7 @@ func (c *crowd) shop(m *member) {
 	}
 	old := &visitor{c.site, v.cookie}
 	var late sync.WaitGroup
-	late.Go(func() { (&visitor{c.site, v.cookie}).ask("/add") })
+	late.Go(func() { c.get("/add", old.cookie) })
 	_, ok = c.insist(m, v, "/signout")
 	late.Wait()
 	if !ok {

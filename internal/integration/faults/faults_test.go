@@ -29,7 +29,7 @@ func TestAGoodStorePasses(t *testing.T) {
 func TestABrokenStoreFailsWithTheRightWords(t *testing.T) {
 	fine := func(*wireStore) {}
 	before := recovery
-	recovery = time.Second
+	recovery = 3 * time.Second
 	t.Cleanup(func() { recovery = before })
 	for _, tc := range []struct {
 		name   string

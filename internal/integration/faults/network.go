@@ -21,7 +21,7 @@ func stall(t testing.TB, s Subject) {
 func cut(t testing.TB, s Subject) {
 	r := newRig(t, s)
 	c := r.gather(true)
-	for range 20 {
+	for range 10 {
 		c.serve(2)
 		r.proxy.Cut()
 	}

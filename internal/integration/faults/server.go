@@ -10,7 +10,7 @@ import (
 func killServer(t testing.TB, s Subject) {
 	r := newRig(t, s)
 	c := r.gather(s.Durable)
-	for range 3 {
+	for range 2 {
 		c.serve(5)
 		c.without(s.Server.Kill, s.Server.Start, 0)
 	}

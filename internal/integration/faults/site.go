@@ -26,6 +26,7 @@ type site struct {
 	server *httptest.Server
 	client *http.Client
 	m      *cloakroom.Manager
+	late   *lateness
 
 	mu         sync.Mutex
 	beforeEdit func() // what happens in the next handler, before it edits
@@ -33,7 +34,7 @@ type site struct {
 
 func newSite(t testing.TB, st store.Store) *site {
 	t.Helper()
-	s := &site{t: t}
+	s := &site{t: t, late: newLateness()}
 	m, err := cloakroom.New(st, &cloakroom.Config{StoreTimeout: storeTimeout, Observer: observer{t}})
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +62,7 @@ func newSite(t testing.TB, st store.Store) *site {
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		s.server.Close()
+		close(s.late.stop)
 	})
 	return s
 }
@@ -118,7 +120,7 @@ func (s *site) get(path, cookie string) answer {
 	if cookie != "" {
 		r.Header.Set("Cookie", cookie)
 	}
-	begin := time.Now()
+	begin, late := time.Now(), s.late.sum()
 	res, err := s.client.Do(r)
 	if err != nil {
 		s.t.Errorf("%s: no answer: %v", path, err)
@@ -126,8 +128,8 @@ func (s *site) get(path, cookie string) answer {
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if took := time.Since(begin); took > limit {
-		s.t.Errorf("%s: the answer took %v, and StoreTimeout is %v", path, took, storeTimeout)
+	if took, late := time.Since(begin), s.late.sum()-late; took > limit+late {
+		s.t.Errorf("%s: the answer took %v, of which the machine was late for %v, and StoreTimeout is %v", path, took, late, storeTimeout)
 	}
 	a := answer{status: res.StatusCode}
 	cookies := res.Header.Values("Set-Cookie")

@@ -80,6 +80,24 @@ func (g *Group) master(key string) (*Server, error) {
 	return found, nil
 }
 
+// Replicas returns the nodes that now follow a master.
+func (g *Group) Replicas() (replicas []*Server) {
+	g.t.Helper()
+	for _, node := range g.Nodes {
+		if node.process.cmd == nil {
+			continue
+		}
+		role, err := redisDo(node.Addr(), "ROLE")
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		if strings.HasPrefix(role, "slave") {
+			replicas = append(replicas, node)
+		}
+	}
+	return replicas
+}
+
 // await tries until there is no error, or for as long as a server may take.
 func await(try func() error) error {
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {

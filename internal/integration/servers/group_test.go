@@ -1,6 +1,7 @@
 package servers_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,13 +10,16 @@ import (
 )
 
 func TestAReplicaTakesThePlaceOfAKilledMaster(t *testing.T) {
-	for name, start := range map[string]func(testing.TB, ...servers.Mode) *servers.Group{
-		"cluster": servers.RedisCluster, "sentinel": servers.RedisSentinel,
+	for masters, start := range map[int]func(testing.TB, ...servers.Mode) *servers.Group{
+		3: servers.RedisCluster, 1: servers.RedisSentinel,
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(fmt.Sprintf("of %d", masters), func(t *testing.T) {
 			t.Parallel()
 			g := start(t)
 			old := g.Master("k")
+			if replicas := g.Replicas(); len(replicas) != len(g.Nodes)-masters || slices.Contains(replicas, old) {
+				t.Errorf("the replicas are %v", replicas)
+			}
 			redis(t, old.Addr(), "SET k v")
 			if got := redis(t, old.Addr(), "WAIT 1 5000"); got == ":0" {
 				t.Error("no replica has it")
