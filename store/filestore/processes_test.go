@@ -10,10 +10,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,7 +31,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	roles := map[string]func(s *filestore.Store) error{"count": count, "churn": churn}
+	roles := map[string]func(s *filestore.Store) error{"count": count, "churn": churn, "full": full}
 	role, ok := roles[os.Getenv(roleVar)]
 	if !ok {
 		os.Exit(m.Run())
@@ -160,6 +162,50 @@ func TestSeveralProcessesLoseNoUpdateOfOneSession(t *testing.T) {
 	}
 	if rec.Fields.Len() != all+1 {
 		t.Errorf("%d fields were set, one each, and there are %d", all, rec.Fields.Len()-1)
+	}
+}
+
+// full writes to what looks like a disk that is full, since a file of the process may have
+// but 4096 bytes.
+func full(s *filestore.Store) error {
+	signal.Ignore(syscall.SIGXFSZ)
+	limit := syscall.Rlimit{Cur: 4096, Max: 4096}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	set, err := store.NewFields(store.Field{Name: "large", Value: `"` + strings.Repeat("x", 10_000) + `"`})
+	if err != nil {
+		return err
+	}
+	for key, change := range map[string]store.Change{
+		"one": {Set: set},
+		"new": {Create: true, Set: set, ExpiresAt: time.Now().Add(time.Hour)},
+	} {
+		_, err := s.Save(context.Background(), key, change)
+		if !errors.Is(err, syscall.EFBIG) || errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("Save at the key %s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+func TestADiskThatIsFullIsAnOutageAndChangesNothing(t *testing.T) {
+	dir := fresh(t)
+	s := open(t, dir, filestore.SyncNone)
+	create(t, s, "one", "")
+	before, err := os.ReadFile(pathOf(dir, "one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "full", dir)
+	if err := p.cmd.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, p.stderr.String())
+	}
+	if after, err := os.ReadFile(pathOf(dir, "one")); err != nil || string(after) != string(before) {
+		t.Errorf("the file holds %s, %v", after, err)
+	}
+	if all := files(t, dir); len(all) != 1 {
+		t.Errorf("there are %v", all)
 	}
 }
 

@@ -189,3 +189,29 @@ func TestNamesOfADirectoryComeAPageAtATime(t *testing.T) {
 		t.Errorf("%d names, %v", total, err)
 	}
 }
+
+// A call that has removed its limit leaves the rest to the next one, which does not begin at
+// the front: else whoever sweeps a little at a time would never get to the back.
+func TestSweepGoesOnWhereItStopped(t *testing.T) {
+	s, _ := record(t, SyncNone)
+	over := time.Now().Add(-time.Hour)
+	const due = 40
+	for i := range due {
+		if _, err := s.Save(t.Context(), fmt.Sprint(i), store.Change{Create: true, ExpiresAt: over}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stops []uint32
+	for range due {
+		if n, err := s.Sweep(t.Context(), 1); n != 1 || err != nil {
+			t.Fatalf("Sweep returned %d, %v", n, err)
+		}
+		stops = append(stops, s.swept.Load())
+	}
+	if !slices.IsSorted(stops) || stops[0] == stops[due-1] {
+		t.Errorf("it stopped at the folders %v", stops)
+	}
+	if n, err := s.Sweep(t.Context(), 1); n != 0 || err != nil {
+		t.Errorf("Sweep returned %d, %v", n, err)
+	}
+}
