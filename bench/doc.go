@@ -76,29 +76,30 @@
 // With -stores the sessions are in Redis, PostgreSQL or SQLite: those of cloakroom, those
 // of scs in its stores for the same servers, and, as the floor, one blob of a session's
 // size that is read and written by the bare client and neither encoded nor decoded. Two
-// writers of that one lose a change, and nobody can sign in. A server that is not on the
-// machine is named and left out.
+// writers of that one lose a change, and nobody can sign in. Beside them, without peers,
+// are cloakroom's other stores, its store in memory, and the bare handler. A server that
+// is not on the machine is named and left out.
 //
-// The servers are started for the run, on the same machine. Redis keeps nothing on the
-// disk. PostgreSQL and SQLite have every change on the disk before they acknowledge it.
-// Each peer has 1,000 other sessions in its store, tables or prefixes of its own, and a
-// heap of 20 MB. All peers of PostgreSQL have 16 connections; go-redis has its default,
-// redigo one for each client, and rueidis shares its own. All peers of SQLite have the
-// driver modernc.org/sqlite: scs's README takes one that needs cgo. They have
-// write-ahead logging and synchronous=FULL, cloakroom 16 connections, the others 2, with
-// which scs did better than with 1, 4 or 16.
+// The servers are started for the run, on the same machine. Redis and memcached keep
+// nothing on the disk. In all others every change is on the disk before it is
+// acknowledged. Each peer has 1,000 other sessions in its store, tables or prefixes of its
+// own, and a heap of 20 MB. All peers of PostgreSQL have 16 connections; go-redis has its
+// default, redigo and memcached one for each client, and rueidis shares its own. All peers
+// of SQLite have the driver modernc.org/sqlite; the README of scs's store takes one that
+// needs cgo. They have write-ahead logging and synchronous=FULL, cloakroom 16 connections,
+// the others 2, with which scs did better than with 1, 4 or 16.
 //
 // Round trips and bytes are counted by a proxy before the server, for one client: the
 // median of 25 requests, because clients send something of their own now and then. A
-// round trip is some bytes up that are answered by some bytes down. The case stale is
-// the second and later read of a session with redisstore.Options.StaleReads.
+// round trip is some bytes up that are answered by some bytes down. The peer
+// cloakroom-stale has redisstore.Options.StaleReads, and its session was read before.
 //
 // Requests come over loopback as above, but each of the 64 connections waits for its own
 // answer only. Requests in a second are those of all connections. CPU is that of the
-// process that serves HTTP; that of Redis is beside it. Load, HTTP server and database
-// share the machine, so requests in a second are fewer than with machines of their own,
-// and the ratios smaller. The writers of SQLite are 16 goroutines in the process, without
-// HTTP between.
+// process that serves HTTP; that of Redis is beside it. In a round the peers of a case
+// take eight turns. Load, HTTP server and database share the machine, so requests in a
+// second are fewer than with machines of their own, and the ratios smaller. The writers of
+// SQLite are 16 goroutines in the process, without HTTP between.
 //
 // # Limits
 //

@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/integration/servers"
 )
 
-// A storeServer is what a store needs outside the process.
+// A storeServer is what a store needs outside the process. Those that can be asked to have
+// every change on the disk when they acknowledge it, but for Redis, do so.
 type storeServer struct {
 	name  string
 	start func(testing.TB) place
@@ -20,10 +21,18 @@ type storeServer struct {
 
 var storeServers = []storeServer{
 	{"redis", func(t testing.TB) place { return of(servers.Redis(t)) }},
-	// As it is when nobody has changed its settings: on the disk when acknowledged.
 	{"postgres", func(t testing.TB) place { return of(servers.PostgreSQL(t, servers.Durable)) }},
-	{"sqlite", func(t testing.TB) place { return place{URL: t.TempDir()} }},
+	{"mariadb", func(t testing.TB) place {
+		s := servers.MariaDB(t, servers.Durable)
+		return place{s.Addr(), s.DSN()}
+	}},
+	{"memcached", func(t testing.TB) place { return of(servers.Memcached(t)) }},
+	{"sqlite", inFolder},
+	{"files", inFolder}, // of other kinds
+	{"process", func(testing.TB) place { return place{} }},
 }
+
+func inFolder(t testing.TB) place { return place{URL: t.TempDir()} }
 
 func of(s *servers.Server) place { return place{s.Addr(), s.URL()} }
 

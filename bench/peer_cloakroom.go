@@ -69,6 +69,22 @@ func (s *cloakroomServer) handler(t task) http.Handler {
 
 func (s *cloakroomServer) close() {}
 
+// A cloakroomStoreServer is a cloakroomServer whose store has something to close.
+type cloakroomStoreServer struct {
+	cloakroomServer
+	end func()
+}
+
+func newCloakroomStore(s store.Store, end func()) (webServer, error) {
+	sessions, err := cloakroom.New(s, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &cloakroomStoreServer{cloakroomServer{sessions}, end}, nil
+}
+
+func (s *cloakroomStoreServer) close() { s.end() }
+
 // A countingStore counts calls.
 type countingStore struct {
 	store.Store

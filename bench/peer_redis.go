@@ -11,7 +11,6 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/rueidis"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
@@ -34,11 +33,7 @@ func startCloakroomRedis(at place, options *redisstore.Options) (webServer, erro
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := cloakroom.New(s, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cloakroomStoreServer{cloakroomServer{sessions}, client.Close}, nil
+	return newCloakroomStore(s, client.Close)
 }
 
 // startSCSGoRedis has go-redis with its defaults.

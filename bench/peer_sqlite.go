@@ -10,7 +10,6 @@ import (
 	"github.com/alexedwards/scs/v2"
 	_ "modernc.org/sqlite" // the driver
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
@@ -59,20 +58,8 @@ func newCloakroomSQL(db *sql.DB, dialect sqlstore.Dialect) (webServer, error) {
 	if err := s.Migrate(context.Background()); err != nil {
 		return nil, err
 	}
-	sessions, err := cloakroom.New(s, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cloakroomStoreServer{cloakroomServer{sessions}, func() { db.Close() }}, nil
+	return newCloakroomStore(s, func() { db.Close() })
 }
-
-// A cloakroomStoreServer is a cloakroomServer whose store has something to close.
-type cloakroomStoreServer struct {
-	cloakroomServer
-	end func()
-}
-
-func (s *cloakroomStoreServer) close() { s.end() }
 
 // startSCSSQLite has the table that the README of sqlite3store gives.
 func startSCSSQLite(at place) (webServer, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,9 @@ func ask(t *testing.T, p *storePeer, s web, work task, cookie string) answer {
 // What one request wrote, another program reads: it is in the store and not in the process.
 func TestSessionsOfStoresAreOutsideTheProcess(t *testing.T) {
 	forStores(t, func(t *testing.T, p *storePeer, at place) {
+		if p.alone {
+			return
+		}
 		one, other := startStore(t, p, at), startStore(t, p, at)
 		for _, data := range []*payload{small, large} {
 			cookie, err := signUp(one, data)
@@ -113,8 +117,11 @@ func TestTripsOfEachCase(t *testing.T) {
 			}
 			got, err := child.trips(c, at)
 			n := want[family][c.name]
-			if p.only != "" {
+			switch {
+			case p.only != "":
 				n = 0
+			case p.server == "memcached" && n == 2:
+				n = 3 // gets before cas
 			}
 			if err != nil || got.Count != n || (got.Up == 0) != (n == 0) || (got.Down == 0) != (n == 0) {
 				t.Errorf("%s: %+v, %v; want %v trips", c.name, got, err, n)
@@ -150,7 +157,7 @@ func TestARunOfStoresHasFiguresForAllThatWasChosen(t *testing.T) {
 			if c.kind == signIn {
 				rounds = 0
 			}
-			if f == nil || len(f.rate) != rounds || len(f.cpu) != rounds || (f.trips == nil) != (p.server == "sqlite") {
+			if f == nil || len(f.rate) != rounds || len(f.cpu) != rounds || (f.trips == nil) != slices.Contains([]string{"sqlite", "files", "process"}, p.server) {
 				t.Errorf("%s: %s: %+v", p.name, c.name, f)
 			}
 		}

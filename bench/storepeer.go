@@ -17,6 +17,8 @@ type storePeer struct {
 	only string
 	// raw: there are no sessions, so nobody can sign in.
 	raw bool
+	// alone: no other process gets at what is stored.
+	alone bool
 }
 
 func (p *storePeer) label() string { return p.name }
@@ -36,4 +38,6 @@ func (p *storePeer) does(c *testCase) bool {
 // time on each. It is the same for all peers.
 const clientConnections = 16
 
-func storePeers() []*storePeer { return slices.Concat(redisPeers, postgresPeers, sqlitePeers) }
+func storePeers() []*storePeer {
+	return slices.Concat(redisPeers, postgresPeers, mariadbPeers, memcachedPeers, sqlitePeers, filePeers, processPeers)
+}

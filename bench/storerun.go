@@ -118,19 +118,12 @@ func (b *storeRun) start() error {
 	return nil
 }
 
-// each calls f for each case and its peers, those of a server together.
+// each calls f for each case and the peers that do it.
 func (b *storeRun) each(f func(*testCase, []*storePeer) error) error {
-	for _, server := range storeServers {
-		for _, c := range b.cases {
-			var able []*storePeer
-			for _, p := range b.peers {
-				if p.server == server.name && p.does(c) {
-					able = append(able, p)
-				}
-			}
-			if err := f(c, able); err != nil {
-				return fmt.Errorf("%s: %w", c.name, err)
-			}
+	for _, c := range b.cases {
+		able := slices.DeleteFunc(slices.Clone(b.peers), func(p *storePeer) bool { return !p.does(c) })
+		if err := f(c, able); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
 	return nil

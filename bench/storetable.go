@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -13,25 +14,26 @@ var scsPeers = map[string]string{"redis": "scs-goredis", "postgres": "scs-pgx", 
 func (r storeResults) print(w io.Writer, cases []*testCase, peers []*storePeer) {
 	for _, server := range storeServers {
 		for _, c := range cases {
-			rows := 0
-			t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+			base := r[c.name][scsPeers[server.name]]
+			if base == nil {
+				base = &storeFigures{}
+			}
+			rows := [][]string{{
+				"", "trips", "bytes up", "down", "requests/s", "x scs", "(rounds)",
+				"CPU us", "x scs", "(rounds)", server.name + " CPU us",
+			}}
 			for _, p := range peers {
-				f := r[c.name][p.name]
-				if p.server != server.name || f == nil {
-					continue
+				if f := r[c.name][p.name]; f != nil && p.server == server.name {
+					rows = append(rows, f.row(p.name, base))
 				}
-				base := r[c.name][scsPeers[server.name]]
-				if base == nil {
-					base = &storeFigures{}
-				}
-				if rows++; rows == 1 {
-					fmt.Fprintf(w, "\n%s: %s\n", server.name, c.title)
-					line(t, []string{
-						"", "trips", "bytes up", "down", "requests/s", "x scs", "(rounds)",
-						"CPU us", "x scs", "(rounds)", "server CPU us",
-					})
-				}
-				line(t, f.row(p.name, base))
+			}
+			if rows = withoutEmpty(rows); len(rows[0]) == 1 {
+				continue
+			}
+			fmt.Fprintf(w, "\n%s: %s\n", server.name, c.title)
+			t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+			for _, row := range rows {
+				line(t, row)
 			}
 			t.Flush()
 		}
@@ -54,6 +56,20 @@ func (f *storeFigures) row(name string, base *storeFigures) []string {
 		row[10] = micro(f.behind)
 	}
 	return row
+}
+
+// withoutEmpty leaves out the columns with nothing below the first row.
+func withoutEmpty(rows [][]string) [][]string {
+	out := make([][]string, len(rows))
+	for column := range rows[0] {
+		if !slices.ContainsFunc(rows[1:], func(row []string) bool { return row[column] != "" }) && column > 0 {
+			continue
+		}
+		for i, row := range rows {
+			out[i] = append(out[i], row[column])
+		}
+	}
+	return out
 }
 
 // micro prints the median of some nanoseconds in microseconds.
