@@ -27,6 +27,7 @@ func openKV(t testing.TB, dir string, options *filestore.KVOptions) *filestore.K
 }
 
 func TestEveryRuleOfAKVHolds(t *testing.T) {
+	t.Parallel()
 	for name, options := range map[string]*filestore.KVOptions{
 		"defaults":           nil,
 		"names and lifetime": {Name: func(key string) string { return "sess_" + hexSum(key)[:40] }, TTL: 5 * time.Minute, Sync: filestore.SyncNone},

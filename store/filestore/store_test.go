@@ -18,12 +18,14 @@ import (
 )
 
 func TestEveryRuleHolds(t *testing.T) {
+	t.Parallel() // it waits for the disk most of the time
 	s := open(t, fresh(t), filestore.SyncFull)
 	storetest.Run(t, func(*testing.T) store.Store { return s })
 }
 
 // Two Stores in one directory are what two processes have.
 func TestEveryRuleHoldsForTwoStoresInOneDirectory(t *testing.T) {
+	t.Parallel()
 	dir := fresh(t)
 	two := &alternating{Store: open(t, dir, filestore.SyncNone), other: open(t, dir, filestore.SyncNone)}
 	storetest.Run(t, func(*testing.T) store.Store { return two })
