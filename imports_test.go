@@ -45,7 +45,7 @@ var rooms = []room{
 	{dir: "cloakroomtest", imports: ".", tests: "store store/memstore"},
 	{dir: "bag", imports: ".", tests: "store/memstore cloakroomtest"},
 	{dir: "csrf", imports: ".", tests: "store/memstore cloakroomtest"},
-	{dir: "flash", imports: ".", tests: "store/memstore cloakroomtest"},
+	{dir: "flash", imports: "store .", tests: "store/memstore cloakroomtest"},
 	{dir: "cmd/cloakroom", imports: "store store/memstore " + onServers + " . bag csrf flash", module: true},
 	{dir: "internal/integration", imports: ". store store/memstore " + examiners + " " + onServers, tests: "cloakroomtest bag csrf flash", module: true},
 	{dir: "internal/integration/ferret", imports: ". store store/mongostore store/kvstore internal/integration", tests: examiners, module: true},
