@@ -80,14 +80,14 @@ func (k *KV) read(ctx context.Context, key string) (entry kvstore.Entry, err err
 		if err != nil {
 			return err
 		}
-		entry, err = k.scan(rows)
+		entry, err = k.scan(rows, key)
 		return err
 	})
 	return entry, err
 }
 
-// scan takes the only row of rows, which hold value and end, and closes them.
-func (k *KV) scan(rows *sql.Rows) (kvstore.Entry, error) {
+// scan takes the only row of rows and closes them.
+func (k *KV) scan(rows *sql.Rows, key string) (kvstore.Entry, error) {
 	defer rows.Close()
 	if !rows.Next() {
 		if err := rows.Err(); err != nil {
@@ -97,8 +97,12 @@ func (k *KV) scan(rows *sql.Rows) (kvstore.Entry, error) {
 	}
 	var value sql.RawBytes
 	var end sql.NullInt64
-	if err := rows.Scan(&value, &end); err != nil {
-		return kvstore.Entry{}, err
+	var ends bool
+	if err := rows.Scan(&value, &end, &ends); err != nil {
+		return kvstore.Entry{}, fmt.Errorf("the row at key %q: %w", key, err)
+	}
+	if ends && !end.Valid {
+		return kvstore.Entry{}, fmt.Errorf("the row at key %q: its %s is not in the form of KVOptions.ExpiresAs: correct that", key, k.options.Expires)
 	}
 	entry := kvstore.Entry{Value: string(value)}
 	if end.Valid {

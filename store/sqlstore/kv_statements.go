@@ -38,7 +38,7 @@ func (x *kvSyntax) keyArgs(key string) []any {
 // kvStatements is the SQL text for a table of somebody else's. An end is there with Expires
 // only, and a key may be there twice: see keyArgs.
 type kvStatements struct {
-	get    string // (key): value and end of a live entry
+	get    string // (key): value and end of a live entry, and whether there is an end, which may be garbage
 	create string // (key, value, end)
 	clear  string // (key): removes an entry that has expired
 	swap   string // (value, end, key, old value)
@@ -50,6 +50,9 @@ func kvStatementsOf(d *Dialect, o *KVOptions) kvStatements {
 	x := &d.syntax
 	table := place{schema: o.Schema, table: o.Table}.in(d, o.Table)
 	key, value, expires := d.quote(o.Key), d.quote(o.Value), d.quote(o.Expires)
+	// In conditions columns are named with their table. SQLite would take one that is not
+	// there for text otherwise.
+	of := d.quote(o.Table) + `.`
 	timed := o.Expires != ""
 
 	// One parameter after the other.
@@ -65,22 +68,24 @@ func kvStatementsOf(d *Dialect, o *KVOptions) kvStatements {
 		return next()
 	}
 	isKey := func() string {
-		condition := key + ` = ` + next()
+		condition := of + key + ` = ` + next()
 		if x.exact != nil {
-			condition += ` AND ` + x.exact(key, next())
+			condition += ` AND ` + x.exact(of+key, next())
 		}
 		return condition
 	}
-	end, live, over := `NULL`, ``, ``
+	end, ends, live, seen, over := `NULL`, `1 = 0`, ``, ``, ``
 	if timed {
-		column := `s.` + expires
+		column := of + expires
 		end = x.millis[o.ExpiresAs](column) + ` + ` + strconv.FormatInt(o.Lifetime.Milliseconds(), 10)
+		ends = column + ` IS NOT NULL`
 		live = ` AND (` + column + ` IS NULL OR ` + end + ` > ` + x.now + `)`
-		over = column + ` IS NOT NULL AND ` + end + ` <= ` + x.now
+		seen = ` AND (` + column + ` IS NULL OR ` + end + ` IS NULL OR ` + end + ` > ` + x.now + `)`
+		over = ends + ` AND ` + end + ` <= ` + x.now
 	}
 
 	var text kvStatements
-	text.get = `SELECT ` + value + `, ` + end + ` FROM ` + table + ` AS s WHERE ` + isKey() + live
+	text.get = `SELECT ` + of + value + `, ` + end + `, ` + ends + ` FROM ` + table + ` WHERE ` + isKey() + seen
 	n = 0
 	text.remove = `DELETE FROM ` + table + ` WHERE ` + isKey()
 	n = 0
@@ -94,20 +99,20 @@ func kvStatementsOf(d *Dialect, o *KVOptions) kvStatements {
 	if x.duplicate != nil {
 		text.create += into
 	} else if timed {
-		text.create += ` AS s` + into + ` ON CONFLICT (` + key + `) DO UPDATE SET ` +
+		text.create += into + ` ON CONFLICT (` + key + `) DO UPDATE SET ` +
 			value + ` = excluded.` + value + `, ` + expires + ` = excluded.` + expires + ` WHERE ` + over
 	} else {
 		text.create += into + ` ON CONFLICT (` + key + `) DO NOTHING`
 	}
 	n = 0
-	text.swap = `UPDATE ` + table + ` AS s SET ` + value + ` = ` + next()
+	text.swap = `UPDATE ` + table + ` SET ` + value + ` = ` + next()
 	if timed {
 		text.swap += `, ` + expires + ` = ` + put()
 	}
-	text.swap += ` WHERE ` + isKey() + ` AND ` + x.same(`s.`+value, next(), o.Binary) + live
+	text.swap += ` WHERE ` + isKey() + ` AND ` + x.same(of+value, next(), o.Binary) + live
 	n = 0
 	if timed {
-		text.clear = `DELETE s FROM ` + table + ` AS s WHERE ` + isKey() + ` AND ` + over
+		text.clear = `DELETE FROM ` + table + ` WHERE ` + isKey() + ` AND ` + over
 	}
 	text.lock = `UPDATE ` + table + ` SET ` + key + ` = ` + key + ` WHERE 0`
 	return text

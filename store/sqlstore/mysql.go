@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"regexp"
 	"strconv"
@@ -57,7 +58,8 @@ func mysqlStatements(t string) statements {
 			" fields = IF(" + over + ", VALUES(fields), fields)," +
 			" expires = IF(" + over + ", VALUES(expires), expires)",
 		remove: "DELETE FROM " + t + " WHERE `key` = ?",
-		// What another sweeper has locked is passed over.
+		// What another sweeper has locked is passed over. The rows are found by their keys then,
+		// each by itself, however small the table: a scan would wait for the locks of others.
 		sweep: "DELETE s FROM (SELECT `key` FROM " + t + " WHERE " + over + " ORDER BY expires LIMIT ? FOR UPDATE SKIP LOCKED) AS due" +
 			" STRAIGHT_JOIN " + t + " AS s ON s.`key` = due.`key` WHERE s." + over,
 	}
@@ -85,7 +87,7 @@ func newMySQLEditor(s *Store) editor {
 			return 0, err
 		}
 		if err := tx.Commit(); err != nil {
-			return 0, err
+			return 0, fmt.Errorf("commit: %w", err)
 		}
 		return removed, nil
 	}

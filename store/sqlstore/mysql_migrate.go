@@ -71,7 +71,7 @@ func migrateMySQL(ctx context.Context, conn *sql.Conn, at place) (err error) {
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 	}()
-	_, err = conn.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS `+versions+` (name VARBINARY(64) NOT NULL PRIMARY KEY, version INT NOT NULL) ENGINE = InnoDB`)
+	_, err = conn.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS `+versions+` (name VARBINARY(64) NOT NULL PRIMARY KEY, version INT NOT NULL) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`)
 	if err != nil {
 		return fmt.Errorf("table %s: %w", schemaTable, err)
 	}

@@ -1,10 +1,13 @@
 package mariadb_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/integration/sqlchecks"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/kvstore"
 	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
@@ -23,4 +26,60 @@ func TestAKVConforms(t *testing.T) {
 			Expires: sqlstore.UnixMillis, Options: sqlstore.KVOptions{Lifetime: 5 * time.Hour},
 		},
 	)
+}
+
+// A table as express-mysql-session has it, and one whose text has a collation that takes many
+// keys for one.
+func TestAKVServesATableOfText(t *testing.T) {
+	db, _ := newDatabase(t)
+	for _, table := range []sqlchecks.KVTable{
+		{
+			Name: "express", Columns: `id varchar(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+				ends int(11) unsigned NOT NULL, body mediumtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
+			Expires: sqlstore.UnixSeconds,
+		},
+		{
+			Name: "loose", Columns: `id varchar(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL PRIMARY KEY,
+				ends datetime NOT NULL, body json`, Expires: sqlstore.Timestamp,
+		},
+	} {
+		kv := mariadb.NewKV(t, db, table)
+		mariadb.ATextOfTheirs(t, kv)
+		const value = `{"n":1}`
+		end := time.Now().Add(time.Hour)
+		if err := kv.CompareAndSwap(t.Context(), "Key", nil, kvstore.Entry{Value: value, ExpiresAt: end}); err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range []string{"key", "KEY", "Key ", "Kéy"} {
+			if _, err := kv.Get(t.Context(), other); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: get %q: %v", table.Name, other, err)
+			}
+			err := kv.CompareAndSwap(t.Context(), other, &kvstore.Entry{Value: value}, kvstore.Entry{Value: `{}`, ExpiresAt: end})
+			if !errors.Is(err, store.ErrConflict) {
+				t.Errorf("%s: swap %q: %v", table.Name, other, err)
+			}
+			if err := kv.Delete(t.Context(), other); err != nil {
+				t.Errorf("%s: delete %q: %v", table.Name, other, err)
+			}
+		}
+		for _, other := range []string{`{"N":1}`, `{"n":1} `} {
+			err := kv.CompareAndSwap(t.Context(), "Key", &kvstore.Entry{Value: other}, kvstore.Entry{Value: `{}`, ExpiresAt: end})
+			if !errors.Is(err, store.ErrConflict) {
+				t.Errorf("%s: swap from %q: %v", table.Name, other, err)
+			}
+		}
+		if entry, err := kv.Get(t.Context(), "Key"); err != nil || entry.Value != value {
+			t.Errorf("%s: %+v, %v", table.Name, entry, err)
+		}
+	}
+}
+
+func TestAKVWithoutEnds(t *testing.T) {
+	db, _ := newDatabase(t)
+	mariadb.AnEntryWithoutEnd(t, mariadb.NewKV(t, db, sqlchecks.KVTable{Name: "theirs", Columns: `id varbinary(256) PRIMARY KEY, body text`}))
+}
+
+func TestAKVThatIsSetUpWronglySaysWhatToDo(t *testing.T) {
+	db, _ := newDatabase(t)
+	mariadb.WrongKVSetup(t, db)
 }

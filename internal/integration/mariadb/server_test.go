@@ -48,6 +48,9 @@ func open(t testing.TB, name string) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// As the package comment of sqlstore advises.
+	db.SetMaxOpenConns(16)
+	db.SetMaxIdleConns(16)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)

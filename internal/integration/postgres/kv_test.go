@@ -21,3 +21,26 @@ func TestAKVConforms(t *testing.T) {
 		},
 	)
 }
+
+// The table of connect-pg-simple, in a connection that is not at UTC.
+func TestAKVServesATableOfJSON(t *testing.T) {
+	_, database := postgres.Open(t)
+	for _, column := range []string{"json", "jsonb", "text"} {
+		db := open(t, with(t, database, "TimeZone", "Asia/Kolkata"))
+		kv := postgres.NewKV(t, db, sqlchecks.KVTable{
+			Name: "theirs_" + column, Columns: `id varchar NOT NULL COLLATE "default" PRIMARY KEY, body ` + column + ` NOT NULL, ends timestamp(6) NOT NULL`,
+			Expires: sqlstore.Timestamp,
+		})
+		postgres.ATextOfTheirs(t, kv)
+	}
+}
+
+func TestAKVWithoutEnds(t *testing.T) {
+	db, _ := postgres.Open(t)
+	postgres.AnEntryWithoutEnd(t, postgres.NewKV(t, db, sqlchecks.KVTable{Name: "theirs", Columns: `id text PRIMARY KEY, body text`}))
+}
+
+func TestAKVThatIsSetUpWronglySaysWhatToDo(t *testing.T) {
+	db, _ := postgres.Open(t)
+	postgres.WrongKVSetup(t, db)
+}
