@@ -75,56 +75,56 @@ func (j job) do() (panicked any) {
 func (b *bridge) begin() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.offset, b.keys = b.difference(context.Background()), map[string]struct{}{}
+	here := time.Now()
+	b.send(job{func(context.Context) { b.offset, b.keys = ahead(here), map[string]struct{}{} }, patience})
 }
 
-// cross has call happen outside. While it does, no time passes in the bubble and nobody
-// runs who could cancel ctx, so its end is known before.
-func (b *bridge) cross(ctx context.Context, call func(context.Context)) {
-	left := patience
+// cross has a call happen outside, once the server has caught up with the bubble's clock.
+// While it does, no time passes in the bubble and nobody runs who could cancel ctx, so its
+// end is known before.
+func (b *bridge) cross(ctx context.Context, call func(context.Context) error) (err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	here, left := time.Now(), patience
 	if deadline, ok := ctx.Deadline(); ok {
 		left = min(left, time.Until(deadline))
 	}
 	if ctx.Err() != nil {
 		left = 0
 	}
-	b.jobs <- job{call, left}
+	b.send(job{func(ctx context.Context) {
+		if err = b.catchUp(here); err == nil {
+			err = call(ctx)
+		}
+	}, left})
+	return err
+}
+
+func (b *bridge) send(j job) {
+	b.jobs <- j
 	if panicked := <-b.done; panicked != nil {
 		panic(panicked)
 	}
 }
 
-// difference is how far the server's clock is ahead, in whole milliseconds: stores keep no
-// less.
-func (b *bridge) difference(ctx context.Context) time.Duration {
-	here := time.Now().UnixMilli()
-	var there int64
-	b.cross(ctx, func(context.Context) { there = time.Now().UnixMilli() })
-	return time.Duration(there-here) * time.Millisecond
-}
+// What follows happens outside, where time.Now is the server's.
 
-// in and out move a time from one clock to the other.
-func (b *bridge) in(t time.Time) time.Time { return t.Round(0).Add(-b.offset) }
-
-func (b *bridge) out(t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return t.Round(0).Add(b.offset)
+// ahead is how far the server's clock is ahead, in whole milliseconds: stores keep no less.
+func ahead(here time.Time) time.Duration {
+	return time.Duration(time.Now().UnixMilli()-here.UnixMilli()) * time.Millisecond
 }
 
 // catchUp makes the records older by the time that has passed in the bubble only.
-func (b *bridge) catchUp() error {
-	ctx := context.Background()
-	late := b.offset - b.difference(ctx)
+func (b *bridge) catchUp(here time.Time) error {
+	late := b.offset - ahead(here)
 	if late.Abs() < drift {
 		return nil
 	}
 	b.offset -= late
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	for _, key := range slices.Sorted(maps.Keys(b.keys)) {
-		var err error
-		b.cross(ctx, func(ctx context.Context) { err = makeOlder(ctx, b.outside, key, late) })
-		switch {
+		switch err := makeOlder(ctx, b.outside, key, late); {
 		case errors.Is(err, store.ErrNotFound):
 			delete(b.keys, key)
 		case err != nil:
@@ -152,55 +152,55 @@ func makeOlder(ctx context.Context, s store.Store, key string, by time.Duration)
 	return err
 }
 
+// in and out move a time from one clock to the other.
+func (b *bridge) in(t time.Time) time.Time { return t.Round(0).Add(-b.offset) }
+
+func (b *bridge) out(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Round(0).Add(b.offset)
+}
+
 func (b *bridge) Load(ctx context.Context, key string) (rec store.Record, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.catchUp(); err != nil {
-		return store.Record{}, err
-	}
-	b.cross(ctx, func(ctx context.Context) { rec, err = b.outside.Load(ctx, key) })
-	if err == nil {
-		rec.ExpiresAt = b.in(rec.ExpiresAt)
-	}
+	err = b.cross(ctx, func(ctx context.Context) error {
+		rec, err = b.outside.Load(ctx, key)
+		if err == nil {
+			rec.ExpiresAt = b.in(rec.ExpiresAt)
+		}
+		return err
+	})
 	return rec, err
 }
 
 func (b *bridge) Save(ctx context.Context, key string, change store.Change) (version uint64, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.catchUp(); err != nil {
-		return 0, err
-	}
-	change.ExpiresAt = b.out(change.ExpiresAt)
-	if change.Base != nil {
-		base := *change.Base
-		base.ExpiresAt = b.out(base.ExpiresAt)
-		change.Base = &base
-	}
-	b.cross(ctx, func(ctx context.Context) { version, err = b.outside.Save(ctx, key, change) })
-	b.keys[key] = struct{}{}
+	err = b.cross(ctx, func(ctx context.Context) error {
+		change.ExpiresAt = b.out(change.ExpiresAt)
+		if change.Base != nil {
+			base := *change.Base
+			base.ExpiresAt = b.out(base.ExpiresAt)
+			change.Base = &base
+		}
+		b.keys[key] = struct{}{}
+		version, err = b.outside.Save(ctx, key, change)
+		return err
+	})
 	return version, err
 }
 
-func (b *bridge) Delete(ctx context.Context, key string) (err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.catchUp(); err != nil {
-		return err
-	}
-	b.cross(ctx, func(ctx context.Context) { err = b.outside.Delete(ctx, key) })
-	return err
+func (b *bridge) Delete(ctx context.Context, key string) error {
+	return b.cross(ctx, func(ctx context.Context) error { return b.outside.Delete(ctx, key) })
 }
 
 // Sweep does nothing for a server that removes what has expired by itself.
 func (b *bridge) Sweep(ctx context.Context, limit int) (removed int, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.catchUp(); err != nil {
-		return 0, err
+	sweeper, ok := store.As[store.Sweeper](b.outside)
+	if !ok {
+		return 0, nil
 	}
-	if sweeper, ok := store.As[store.Sweeper](b.outside); ok {
-		b.cross(ctx, func(ctx context.Context) { removed, err = sweeper.Sweep(ctx, limit) })
-	}
+	err = b.cross(ctx, func(ctx context.Context) error {
+		removed, err = sweeper.Sweep(ctx, limit)
+		return err
+	})
 	return removed, err
 }

@@ -13,19 +13,15 @@ import (
 )
 
 func TestMistakesAreFoundAcrossTheBridge(t *testing.T) {
-	// These need what a bridge does not take across, such as a pause in the schedule, or a
-	// store in which no Save makes a record older.
-	stay := []string{
-		"a store whose delete is undone by a slow save",
-		"a store whose save is undone by a slow save",
-		"a store that hangs",
-		"a store that does not extend",
-		"a store that is never satisfied",
-		"a store that fails",
-		"a store that sweeps what was extended",
+	some := []string{
+		"a store that revives what was destroyed",
+		"a store that ignores conditions loses a count",
+		"a manager that keeps the epoch",
+		"a store that edits what has expired",
+		"a store that panics",
 	}
 	for _, m := range mistakes {
-		if slices.Contains(stay, m.name) {
+		if !slices.Contains(some, m.name) {
 			continue
 		}
 		t.Run(m.name, func(t *testing.T) {

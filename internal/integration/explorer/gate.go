@@ -3,6 +3,7 @@ package explorer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -13,7 +14,9 @@ import (
 // A gate is a store that holds each call of a request until the schedule has it happen.
 type gate struct{ inner store.Store }
 
-var errOver = errors.New("the schedule is over")
+// errOver makes requests give up: of a record that is gone nothing is asked again, and of
+// any other error the manager asks for as long as there is time.
+var errOver = fmt.Errorf("the schedule is over: %w", store.ErrNotFound)
 
 type requestKey struct{}
 
