@@ -36,7 +36,7 @@ func (s *Store) checkNode(ctx context.Context, client rueidis.Client) (problems 
 	if err := ctx.Err(); err != nil {
 		return []error{err}
 	}
-	node := line{client: client}
+	node := newLine(client)
 	text, err := node.do(ctx, client.B().Info().Build()).ToString()
 	if err != nil {
 		return []error{fmt.Errorf("it does not answer INFO: %w", outage(ctx, err))}

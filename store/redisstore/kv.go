@@ -35,7 +35,7 @@ func NewKV(client rueidis.Client, options *KVOptions) (*KV, error) {
 	if client == nil {
 		return nil, errors.New("redisstore: client is nil: make one with rueidis.NewClient first")
 	}
-	kv := &KV{line: &line{client: client}}
+	kv := &KV{line: newLine(client)}
 	if options != nil {
 		kv.prefix = options.Prefix
 	}

@@ -11,66 +11,59 @@ import (
 
 // A line is the way to Redis. It sees to it that a call ends when its context does, which
 // rueidis does not promise: a call can wait without looking at its context while another
-// one connects, when the queue of a connection is full, or when it is alone on one.
+// one connects, or when the queue of a connection is full.
 //
 // A call in a goroutine of its own can be left behind, but costs half as much again. So
-// that is done only when something is wrong: for a while after an error, and when so many
-// calls are under way that queues may be full.
+// that is done only when something is wrong: for a while after an error, and when many
+// calls are under way.
 type line struct {
-	client   rueidis.Client
-	underway atomic.Int64 // calls that have not returned, and calls left behind lately
-	wary     atomic.Int64 // until then, in Unix nanoseconds; 0 when all is well
+	client rueidis.Client
+	direct calls
+	wary   atomic.Int64  // no direct calls until then, in Unix nanoseconds; 0 when all is well
+	guards chan struct{} // holds one for each call in a goroutine of its own
 }
 
 const (
-	// manyCalls is half of what rueidis queues for one connection.
-	manyCalls = 512
-	// tooManyCalls bounds what is left behind when Redis hangs.
-	tooManyCalls = 8192
+	// Together these are fewer than rueidis queues for one connection, so that no direct
+	// call can meet a full queue.
+	maxDirect  = 256
+	maxGuarded = 512
 	// caution is longer than rueidis takes to give up a connection that hangs.
 	caution = 30 * time.Second
 )
 
-var errTooManyCalls = errors.New("too many calls wait for Redis, which does not answer")
-
-// do sends a command. The command may be sent although ctx has ended meanwhile.
-func (l *line) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
-	if l.enter() {
-		answer := l.client.Do(ctx, cmd)
-		l.leave(ctx, answer.NonRedisError())
-		return answer
-	}
-	answer, err := guarded(ctx, l, func() (rueidis.RedisResult, error) {
-		answer := l.client.Do(ctx, cmd)
-		return answer, answer.NonRedisError()
-	})
-	if err != nil {
-		return rueidis.NewErrorResult(err)
-	}
-	return answer
+func newLine(client rueidis.Client) *line {
+	return &line{client: client, guards: make(chan struct{}, maxGuarded)}
 }
 
-// cached is do with an answer that may be up to old.
-func (l *line) cached(ctx context.Context, cmd rueidis.Cacheable, old time.Duration) rueidis.RedisResult {
-	if l.enter() {
-		answer := l.client.DoCache(ctx, cmd, old)
-		l.leave(ctx, answer.NonRedisError())
+// do sends a command.
+func (l *line) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	if c := l.enter(ctx); c != nil {
+		answer := l.client.Do(c, cmd)
+		l.leave(c, answer.NonRedisError())
 		return answer
 	}
-	answer, err := guarded(ctx, l, func() (rueidis.RedisResult, error) {
-		answer := l.client.DoCache(ctx, cmd, old)
-		return answer, answer.NonRedisError()
-	})
-	if err != nil {
-		return rueidis.NewErrorResult(err)
+	return guardedOne(ctx, l, func() rueidis.RedisResult { return l.client.Do(ctx, cmd) })
+}
+
+// cached is do with an answer that may be so old.
+func (l *line) cached(ctx context.Context, cmd rueidis.Cacheable, old time.Duration) rueidis.RedisResult {
+	if c := l.enter(ctx); c != nil {
+		answer := l.client.DoCache(c, cmd, old)
+		l.leave(c, answer.NonRedisError())
+		return answer
 	}
-	return answer
+	return guardedOne(ctx, l, func() rueidis.RedisResult { return l.client.DoCache(ctx, cmd, old) })
 }
 
 // all sends commands together, in a Cluster to several nodes at once. There is an answer
 // to each.
 func (l *line) all(ctx context.Context, cmds ...rueidis.Completed) []rueidis.RedisResult {
-	l.enter()
+	if c := l.enter(ctx); c != nil {
+		answers := l.client.DoMulti(c, cmds...)
+		l.leave(c, failure(answers))
+		return answers
+	}
 	answers, err := guarded(ctx, l, func() ([]rueidis.RedisResult, error) {
 		answers := l.client.DoMulti(ctx, cmds...)
 		return answers, failure(answers)
@@ -94,50 +87,53 @@ func failure(answers []rueidis.RedisResult) error {
 	return nil
 }
 
-// enter counts a call, and reports whether it needs no goroutine of its own.
-func (l *line) enter() bool {
-	if l.underway.Add(1) > manyCalls {
-		return false
+// enter returns the context for a direct call, after which leave must be called, or nil
+// when there may be none.
+func (l *line) enter(ctx context.Context) *call {
+	if wary := l.wary.Load(); wary != 0 {
+		if time.Now().UnixNano() < wary {
+			return nil
+		}
+		l.wary.CompareAndSwap(wary, 0)
 	}
-	wary := l.wary.Load()
-	if wary == 0 {
-		return true
-	}
-	if time.Now().UnixNano() < wary {
-		return false
-	}
-	l.wary.CompareAndSwap(wary, 0)
-	return true
+	return l.direct.begin(ctx)
 }
 
-// leave ends a call that entered. err is what kept Redis from answering.
-func (l *line) leave(ctx context.Context, err error) {
-	switch {
-	case err == nil:
-		l.underway.Add(-1)
-	case errors.Is(ctx.Err(), context.Canceled):
-		// A client that has left says nothing about Redis, but rueidis still has the command
-		// in its queue: nobody says for how long.
-		time.AfterFunc(caution, func() { l.underway.Add(-1) })
-	default:
-		l.underway.Add(-1)
+// leave ends a direct call. err is what kept Redis from answering.
+func (l *line) leave(c *call, err error) {
+	ended := c.Err()
+	c.finish()
+	if errors.Is(ended, context.Canceled) {
+		// That a client has left says nothing about Redis, but rueidis still has the command
+		// in its queue, and nobody knows for how long.
+		time.AfterFunc(caution, func() { c.busy.Store(false) })
+		return
+	}
+	c.busy.Store(false)
+	l.learn(err)
+}
+
+// learn draws the lesson from what kept Redis from answering.
+func (l *line) learn(err error) {
+	if err != nil {
 		l.wary.Store(time.Now().Add(caution).UnixNano())
 	}
 }
 
-// guarded calls f in a goroutine that is left behind when ctx ends first. The caller has
-// entered. An error of f is f's to tell; the one that guarded returns is about f itself.
+// guarded calls f in a goroutine that is left behind when ctx ends first, which is the only
+// error of guarded itself. f returns the error of its answer as well.
 func guarded[T any](ctx context.Context, l *line, f func() (T, error)) (answer T, err error) {
-	if l.underway.Load() > tooManyCalls {
-		l.underway.Add(-1)
-		return answer, errTooManyCalls
+	select {
+	case l.guards <- struct{}{}:
+	case <-ctx.Done():
+		return answer, ctx.Err()
 	}
 	done := make(chan T, 1)
 	go func() {
 		answer, err := f()
-		l.underway.Add(-1)
-		if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
-			l.wary.Store(time.Now().Add(caution).UnixNano())
+		<-l.guards
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			l.learn(err)
 		}
 		done <- answer
 	}()
@@ -147,4 +143,16 @@ func guarded[T any](ctx context.Context, l *line, f func() (T, error)) (answer T
 	case <-ctx.Done():
 		return answer, ctx.Err()
 	}
+}
+
+// guardedOne is guarded for one answer.
+func guardedOne(ctx context.Context, l *line, f func() rueidis.RedisResult) rueidis.RedisResult {
+	answer, err := guarded(ctx, l, func() (rueidis.RedisResult, error) {
+		answer := f()
+		return answer, answer.NonRedisError()
+	})
+	if err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	return answer
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/redis/rueidis"
 )
@@ -50,41 +51,66 @@ func (w *walk) all() error {
 	return w.node("", (*node).scan)
 }
 
-// node calls f with a connection to a server, in a Cluster to the master that has the slot
-// of the key route.
+// node calls f with a server, in a Cluster with the master that has the slot of the key
+// route.
 func (w *walk) node(route string, f func(*node, *walk) error) error {
-	conn, release := w.s.line.client.Dedicate()
-	err := f(&node{line: w.s.line, conn: conn, route: route}, w)
-	if err != nil {
-		go conn.Close() // which may wait for what is under way
-	} else {
-		release()
-	}
+	n := &node{line: w.s.line, route: route}
+	err := f(n, w)
+	go n.end(err) // waits for what may be under way
 	return err
 }
 
 // A node is a server that is walked over. Its connection is one that only this walk uses:
-// a cursor of SCAN means nothing to another server, and when there is one at the same
-// address, the connection has broken.
+// a cursor of SCAN means nothing to another server, and when another one comes to the same
+// address, the connection breaks.
 type node struct {
 	line  *line
-	conn  rueidis.DedicatedClient
 	route string
+
+	mu      sync.Mutex
+	conn    rueidis.DedicatedClient
+	release func()
+	ended   bool
+}
+
+// connection returns the connection. The first call makes it.
+func (n *node) connection() (rueidis.DedicatedClient, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ended {
+		return nil, errStopped
+	}
+	if n.conn == nil {
+		n.conn, n.release = n.line.client.Dedicate()
+	}
+	return n.conn, nil
+}
+
+// end gives the connection back, or breaks it when nobody knows what it is at.
+func (n *node) end(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ended = true
+	switch {
+	case n.conn == nil:
+	case err == nil || errors.Is(err, errStopped):
+		n.release()
+	default:
+		n.conn.Close()
+	}
 }
 
 func (n *node) do(ctx context.Context, cmd rueidis.Completed) (rueidis.RedisMessage, error) {
 	if n.route != "" {
 		cmd = cmd.SetSlot(n.route)
 	}
-	n.line.enter()
-	answer, err := guarded(ctx, n.line, func() (rueidis.RedisResult, error) {
-		answer := n.conn.Do(ctx, cmd)
-		return answer, answer.NonRedisError()
-	})
-	if err != nil {
-		return rueidis.RedisMessage{}, err
-	}
-	m, err := answer.ToMessage()
+	m, err := guardedOne(ctx, n.line, func() rueidis.RedisResult {
+		conn, err := n.connection()
+		if err != nil {
+			return rueidis.NewErrorResult(err)
+		}
+		return conn.Do(ctx, cmd)
+	}).ToMessage()
 	return m, outage(ctx, err)
 }
 

@@ -39,7 +39,7 @@ func New(client rueidis.Client, options *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{options: o, line: &line{client: client}}
+	s := &Store{options: o, line: newLine(client)}
 	if o.StaleReads > 0 {
 		s.written = &written{window: o.StaleReads}
 	}

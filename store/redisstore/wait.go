@@ -16,18 +16,13 @@ var ErrTooFewReplicas = errors.New("redisstore: too few replicas have the change
 // waited sends a command on a key and waits until replicas have what it did. WAIT is about
 // the connection it is sent on, and blocks it, so both go over one that nobody else uses.
 func (s *Store) waited(ctx context.Context, at string, c command) rueidis.RedisResult {
-	s.line.enter()
-	answer, err := guarded(ctx, s.line, func() (rueidis.RedisResult, error) {
+	return guardedOne(ctx, s.line, func() rueidis.RedisResult {
 		answer := s.waits(ctx, at, c, false)
 		if forgotten(answer) {
 			answer = s.waits(ctx, at, c, true)
 		}
-		return answer, answer.NonRedisError()
+		return answer
 	})
-	if err != nil {
-		return rueidis.NewErrorResult(err)
-	}
-	return answer
 }
 
 func (s *Store) waits(ctx context.Context, at string, c command, eval bool) rueidis.RedisResult {
