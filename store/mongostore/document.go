@@ -64,6 +64,9 @@ func decode(doc bson.Raw, now time.Time) (stored, error) {
 		return stored{}, wrong(doc, "owner", "a string")
 	}
 	object, ok := doc.Lookup("fields").DocumentOK()
+	if !ok && doc.Lookup("fields").IsZero() { // which is also what a projection makes of a string
+		return stored{}, fmt.Errorf("%w: fields is missing or a single value, want an object", store.ErrMalformed)
+	}
 	if !ok {
 		return stored{}, wrong(doc, "fields", "an object")
 	}

@@ -3,9 +3,11 @@
 // brings many others.
 //
 // FerretDB is not MongoDB. It has no TTL indexes, no partial ones and no transactions; it
-// takes larger documents, ignores write and read concerns, and reads a whole collection for
-// each filter that has more than an _id. And it reads, edits and writes a document in separate
-// steps, so that of two edits at once one can be lost; what stands in front of it here lets one
-// command that writes through at a time. The same tests run on a real server when its URL is in
-// CLOAKROOM_TEST_MONGODB_URL.
+// answers no update with a part of a document, takes larger ones, ignores write and read
+// concerns, and reads a whole collection for each filter that has more than an _id. And it
+// reads, edits and writes a document in separate steps, so that of two edits at once one can be
+// lost; what stands in front of it here gives it one at a time. See the folder server.
+//
+// The same tests run on a real MongoDB when its URL is in CLOAKROOM_TEST_MONGODB_URL. It is
+// neither stopped nor emptied, and each test has a database of its own there, which it drops.
 package ferret

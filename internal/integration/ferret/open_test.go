@@ -19,7 +19,7 @@ var server = servers.Shared(ferret.MongoDB)
 func TestMain(m *testing.M) { servers.Main(m) }
 
 // connect returns a client that ends with the test. What is given comes after the defaults.
-func connect(t *testing.T, url string, more ...*options.ClientOptions) *mongo.Client {
+func connect(t testing.TB, url string, more ...*options.ClientOptions) *mongo.Client {
 	t.Helper()
 	client, err := mongo.Connect(append([]*options.ClientOptions{options.Client().ApplyURI(url)}, more...)...)
 	if err != nil {
@@ -30,7 +30,7 @@ func connect(t *testing.T, url string, more ...*options.ClientOptions) *mongo.Cl
 }
 
 // collection returns a new collection, which is dropped with its database at the test's end.
-func collection(t *testing.T, client *mongo.Client) *mongo.Collection {
+func collection(t testing.TB, client *mongo.Client) *mongo.Collection {
 	t.Helper()
 	db := client.Database("cloakroom_" + rand.Text())
 	t.Cleanup(func() {

@@ -16,7 +16,7 @@ type failPoint struct {
 	} `bson:"mode"`
 	Data struct {
 		FailCommands []string `bson:"failCommands"`
-		failure      `bson:",inline"`
+		Failure      failure  `bson:",inline"`
 	} `bson:"data"`
 }
 
@@ -48,5 +48,5 @@ func (f *front) fails(name string) failure {
 		return failure{}
 	}
 	f.fail.Mode.Times--
-	return f.fail.Data.failure
+	return f.fail.Data.Failure
 }

@@ -4,28 +4,37 @@ package main
 
 import (
 	"bufio"
-	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"slices"
 	"sync"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// A front stands before a server and gives it one writing command at a time. It also does
-// what MongoDB's fail point failCommand does, for tests of what a server answers rarely.
+// A front stands before a server and gives it one writing command at a time, or several
+// reading ones. FerretDB takes milliseconds where MongoDB takes microseconds, so the front
+// keeps them in order: no read overtakes a write that has come before it, and a write is
+// dropped when its client has gone before its turn. The front also does two
+// things that MongoDB does and FerretDB does not. It tells clients who watch it that it is
+// still there, on a connection on which they need not ask again, and learn at once when it is
+// not. And it fails as the fail point failCommand says, for tests of what a server answers
+// rarely.
 type front struct {
 	behind string
-	writes sync.Mutex
+	order  sync.RWMutex // held while a command is carried out
 
 	mu   sync.Mutex
 	fail failPoint
 }
 
-// reads are the commands that write nothing.
-var reads = []string{"find", "getMore", "hello", "isMaster", "ismaster", "ping", "endSessions"}
+// unordered are the commands that have to do with no data, and reads those that write none.
+var (
+	unordered = []string{"hello", "isMaster", "ping", "endSessions"}
+	reads     = []string{"find", "getMore"}
+)
 
 func (f *front) serve(l net.Listener) error {
 	for {
@@ -53,6 +62,9 @@ func (f *front) pass(conn net.Conn) {
 			return
 		}
 		answer, err := f.answer(request, func() (message, error) {
+			if hasGone(conn) {
+				return nil, net.ErrClosed
+			}
 			if _, err := server.Write(request); err != nil {
 				return nil, err
 			}
@@ -61,88 +73,70 @@ func (f *front) pass(conn net.Conn) {
 		if err != nil {
 			return
 		}
+		if pause := request.watches(); pause > 0 {
+			gone := make(chan struct{})
+			go func() {
+				io.Copy(io.Discard, fromClient)
+				close(gone)
+			}()
+			watched(conn, answer, pause, gone)
+			return
+		}
 		if _, err := conn.Write(answer); err != nil {
 			return
 		}
 	}
 }
 
+// watched repeats an answer until the client has gone.
+func watched(w io.Writer, answer message, pause time.Duration, gone <-chan struct{}) {
+	answer.setMoreToCome()
+	for {
+		select {
+		case <-gone:
+			return
+		case <-time.After(pause):
+		}
+		if _, err := w.Write(answer); err != nil {
+			return
+		}
+	}
+}
+
 func (f *front) answer(request message, ask func() (message, error)) (message, error) {
-	doc := request.body()
-	name := ""
-	if elements, err := doc.Elements(); err == nil && len(elements) > 0 {
-		name = elements[0].Key()
+	command := request.command()
+	if command == "configureFailPoint" {
+		return request.reply(f.configure(request.body()))
 	}
-	if name == "configureFailPoint" {
-		return request.reply(f.configure(doc))
-	}
-	fails := f.fails(name)
+	fails := f.fails(command)
 	switch {
 	case fails.CloseConnection:
 		return nil, errClosed
 	case fails.ErrorCode != 0:
 		return request.reply(bson.D{{Key: "ok", Value: 0}, {Key: "code", Value: fails.ErrorCode}, {Key: "errmsg", Value: "by a fail point"}})
 	}
-	if !slices.Contains(reads, name) {
-		f.writes.Lock()
-		defer f.writes.Unlock()
+	switch {
+	case slices.Contains(unordered, command):
+	case slices.Contains(reads, command):
+		f.order.RLock()
+		defer f.order.RUnlock()
+	default:
+		f.order.Lock()
+		defer f.order.Unlock()
 	}
 	answer, err := ask()
-	if err != nil || fails.WriteConcernError == nil {
-		return answer, err
-	}
-	var body bson.D
-	if err := bson.Unmarshal(answer.body(), &body); err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case command == "hello" || command == "isMaster":
+		return answer.with(bson.E{Key: "topologyVersion", Value: bson.D{{Key: "processId", Value: self}, {Key: "counter", Value: int64(0)}}})
+	case fails.WriteConcernError != nil:
+		return answer.with(bson.E{Key: "writeConcernError", Value: fails.WriteConcernError})
 	}
-	return request.reply(append(body, bson.E{Key: "writeConcernError", Value: fails.WriteConcernError}))
+	return answer, nil
 }
 
-var errClosed = errors.New("closed by a fail point")
-
-// A message is one of the wire protocol, with its header.
-type message []byte
-
-const (
-	headerLen = 16
-	maxLen    = 48_000_000
-	opMsg     = 2013
+var (
+	errClosed = errors.New("closed by a fail point")
+	self      = bson.NewObjectID()
 )
-
-func readMessage(r io.Reader) (message, error) {
-	m := make(message, headerLen)
-	if _, err := io.ReadFull(r, m); err != nil {
-		return nil, err
-	}
-	size := int(binary.LittleEndian.Uint32(m))
-	if size < headerLen || size > maxLen {
-		return nil, errors.New("no message of the wire protocol")
-	}
-	m = append(m, make([]byte, size-headerLen)...)
-	_, err := io.ReadFull(r, m[headerLen:])
-	return m, err
-}
-
-// body returns the command in a message, or nil in those of old that only ask who is there.
-// Flags of four bytes and the kind of the section stand before it.
-func (m message) body() bson.Raw {
-	const at = headerLen + 4 + 1
-	if len(m) < at || binary.LittleEndian.Uint32(m[12:]) != opMsg || m[at-1] != 0 {
-		return nil
-	}
-	return bson.Raw(m[at:])
-}
-
-// reply returns the message that answers m with doc.
-func (m message) reply(doc bson.D) (message, error) {
-	body, err := bson.Marshal(doc)
-	if err != nil {
-		return nil, err
-	}
-	r := make(message, headerLen+4+1, headerLen+4+1+len(body))
-	copy(r[8:], m[4:8]) // the request that it is for
-	binary.LittleEndian.PutUint32(r[12:], opMsg)
-	r = append(r, body...)
-	binary.LittleEndian.PutUint32(r, uint32(len(r)))
-	return r, nil
-}

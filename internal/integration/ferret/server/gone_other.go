@@ -1,0 +1,8 @@
+//go:build !unix && !race
+
+package main
+
+import "net"
+
+// hasGone cannot tell on this system.
+func hasGone(net.Conn) bool { return false }
