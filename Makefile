@@ -3,7 +3,7 @@ GOFUMPT     = mvdan.cc/gofumpt@v0.11.0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
 FUZZTIME   ?= 60s
 
-.PHONY: help demo test tools lint bench fuzz cover
+.PHONY: help demo test matrix tools lint bench fuzz cover
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ demo: ## serve a tour of a session to your browser
 # Without the test cache: it does not see what tests of one module read in another one.
 test: tools lint cover ## test everything in all modules, with the race detector
 	go test -race -count=1 work
+
+matrix: ## test the stores on newer servers too (as root on Debian)
+	@scripts/matrix
 
 tools: ## install what the tests need (as root on Debian), or say what is missing
 	@scripts/tools

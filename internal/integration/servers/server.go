@@ -20,7 +20,8 @@ const (
 
 func isDurable(mode []Mode) bool { return len(mode) > 0 && mode[0] == Durable }
 
-// A Server is one running server. Its methods are for one goroutine at a time.
+// A Server is one running server. Its methods are for one goroutine at a time, and end the
+// test that it was started for, or got by For: a subtest has to call For first.
 type Server struct {
 	t       testing.TB
 	process *process // nil when the server was given by URL
