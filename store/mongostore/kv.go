@@ -130,7 +130,7 @@ func (kv *KV) decode(doc bson.Raw) (entry kvstore.Entry, err error) {
 // document of MongoDB can be, with both sizes, and outages.
 func (kv *KV) CompareAndSwap(ctx context.Context, key string, old *kvstore.Entry, next kvstore.Entry) error {
 	if err := kv.swap(ctx, key, old, next); err != nil {
-		return fmt.Errorf("mongostore: compare and swap: %w", outage(ctx, err))
+		return fmt.Errorf("mongostore: compare and swap: %w", err)
 	}
 	return nil
 }
@@ -166,7 +166,7 @@ func (kv *KV) swap(ctx context.Context, key string, old *kvstore.Entry, next kvs
 	case mongo.IsDuplicateKeyError(err):
 		return store.ErrConflict
 	case err != nil:
-		return err
+		return outage(ctx, err)
 	case done.MatchedCount+done.UpsertedCount == 0:
 		return store.ErrConflict
 	}

@@ -35,7 +35,7 @@ func (s *Store) Save(ctx context.Context, key string, change store.Change) (vers
 		version, err = s.edit(ctx, key, change)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("mongostore: save: %w", outage(ctx, err))
+		return 0, fmt.Errorf("mongostore: save: %w", err)
 	}
 	return version, nil
 }
@@ -44,7 +44,7 @@ func (s *Store) Save(ctx context.Context, key string, change store.Change) (vers
 // Each time it was another writer who came between, or a document is not equal to itself.
 const tries = 10
 
-var errUnsettled = fmt.Errorf("the server changed nothing in %d tries, and the document gives no reason: does the collection have a collation, or another unique index?", tries)
+var errUnsettled = fmt.Errorf("in %d tries the server has changed nothing, and what is there gives no reason: use a collection without a collation and without unique indexes", tries)
 
 func (s *Store) create(ctx context.Context, key string, change store.Change) (version uint64, err error) {
 	rec, err := store.Apply(store.Record{}, false, change)
@@ -60,14 +60,15 @@ func (s *Store) create(ctx context.Context, key string, change store.Change) (ve
 	if err != nil {
 		return 0, err
 	}
+	var taken error
 	for range tries {
 		doc, err := encode(key, rec)
 		if err != nil {
 			return 0, err
 		}
-		_, err = s.coll.InsertOne(ctx, doc)
-		if !mongo.IsDuplicateKeyError(err) {
-			return rec.Version, err
+		_, taken = s.coll.InsertOne(ctx, doc)
+		if !mongo.IsDuplicateKeyError(taken) {
+			return rec.Version, outage(ctx, taken)
 		}
 		old, err := find(ctx, s.coll, key, projection(nil))
 		switch {
@@ -85,10 +86,10 @@ func (s *Store) create(ctx context.Context, key string, change store.Change) (ve
 		filter := bson.D{{Key: "_id", Value: key}, {Key: "version", Value: int64(old.rec.Version)}, isOver(time.Now())}
 		done, err := s.coll.ReplaceOne(ctx, filter, doc)
 		if err != nil || done.MatchedCount == 1 {
-			return rec.Version, err
+			return rec.Version, outage(ctx, err)
 		}
 	}
-	return 0, errUnsettled
+	return 0, fmt.Errorf("%w: %w", errUnsettled, taken)
 }
 
 func (s *Store) edit(ctx context.Context, key string, change store.Change) (version uint64, err error) {
@@ -111,7 +112,7 @@ func (s *Store) edit(ctx context.Context, key string, change store.Change) (vers
 				return 0, s.measure(ctx, key, change, err)
 			}
 			if err != nil || version > 0 {
-				return version, err
+				return version, outage(ctx, err)
 			}
 		}
 		if err := s.reason(ctx, key, change.If); err != nil {

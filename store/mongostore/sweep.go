@@ -40,8 +40,5 @@ func (s *Store) sweep(ctx context.Context, most int) (found, removed int, err er
 	if done != nil {
 		removed = int(done.DeletedCount)
 	}
-	if err != nil {
-		err = outage(ctx, err)
-	}
-	return len(keys), removed, err
+	return len(keys), removed, outage(ctx, err)
 }

@@ -8,6 +8,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/cloakroom-go/cloakroom/internal/integration/proxy"
 	"github.com/cloakroom-go/cloakroom/store"
@@ -203,5 +204,20 @@ func TestAServerThatDoesNotLetIn(t *testing.T) {
 				t.Errorf("%s: %v, want an error with %q", what, err, says)
 			}
 		}
+	}
+}
+
+// Not for ever: what keeps the server from it is named.
+func TestACreateThatAnIndexOfOthersForbidsIsAnOutage(t *testing.T) {
+	coll := collection(t, connect(t, server(t).URL()))
+	s := open(t, coll, nil)
+	_, err := coll.Indexes().CreateOne(t.Context(), mongo.IndexModel{Keys: bson.D{{Key: "owner", Value: 1}}, Options: options.Index().SetUnique(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, s, "k", creation(t))
+	_, err = s.Save(t.Context(), "other", creation(t))
+	if err == nil || isAnswer(err) || !strings.Contains(err.Error(), "unique") || !strings.Contains(err.Error(), "E11000") {
+		t.Errorf("%v", err)
 	}
 }
