@@ -25,11 +25,13 @@ func PostgreSQL() Dialect {
 	}
 }
 
-// What the clock says, in milliseconds. While a statement waits for a lock, clock_timestamp
-// goes on; statement_timestamp stays, so that an index can be searched for it.
+// What the clock says. While a statement waits for a lock, clock_timestamp goes on;
+// statement_timestamp stays, so that an index can be searched for it. extract would be exact
+// where date_part is a floating point number, good for a microsecond, and costs more.
 const (
-	postgresNow   = `floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint`
-	postgresBegun = `floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint`
+	postgresNow    = `floor(date_part('epoch', clock_timestamp()) * 1000)::bigint`
+	postgresBegun  = `floor(date_part('epoch', statement_timestamp()) * 1000)::bigint`
+	postgresMicros = `floor(date_part('epoch', clock_timestamp()) * 1000000)::bigint`
 )
 
 func postgresStatements(t string) statements {
@@ -44,7 +46,7 @@ func postgresStatements(t string) statements {
 		replace: `UPDATE ` + t + ` SET version = $1, fields = $2, expires = $3, owner = $4 WHERE "key" = $5 AND version = $6 AND ` + live,
 		// The version starts from the clock, in microseconds, as store.Apply says.
 		create: `INSERT INTO ` + t + ` AS s ("key", version, owner, expires, fields)` +
-			` VALUES ($1, floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $2, $3, $4)` +
+			` VALUES ($1, ` + postgresMicros + `, $2, $3, $4)` +
 			` ON CONFLICT ("key") DO UPDATE SET version = greatest(s.version + 1, excluded.version),` +
 			` owner = excluded.owner, expires = excluded.expires, fields = excluded.fields` +
 			` WHERE s.expires <= ` + postgresNow + ` RETURNING version`,

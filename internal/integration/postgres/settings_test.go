@@ -52,11 +52,20 @@ func TestConformsInADatabaseWithALanguage(t *testing.T) {
 	postgres.ConformanceOver(t, db)
 }
 
-func TestAKVWorksInTheSimpleProtocol(t *testing.T) {
+func TestAKVWorksBehindAPooler(t *testing.T) {
 	_, database := postgres.Open(t)
-	db := open(t, with(t, database, "default_query_exec_mode", "simple_protocol"))
-	kv := postgres.NewKV(t, db, sqlchecks.KVTable{Name: "theirs", Columns: `id text PRIMARY KEY, body json, ends timestamptz`, Expires: sqlstore.Timestamp})
-	postgres.ATextOfTheirs(t, kv)
+	for _, mode := range []string{"simple_protocol", "exec"} {
+		db := open(t, with(t, database, "default_query_exec_mode", mode))
+		for _, expires := range []struct {
+			form sqlstore.Expiry
+			kind string
+		}{{sqlstore.Timestamp, "timestamptz"}, {sqlstore.UnixSeconds, "integer"}, {sqlstore.UnixMillis, "bigint"}} {
+			kv := postgres.NewKV(t, db, sqlchecks.KVTable{
+				Name: mode + "_" + expires.kind, Columns: `id text PRIMARY KEY, body json, ends ` + expires.kind, Expires: expires.form,
+			})
+			postgres.ATextOfTheirs(t, kv)
+		}
+	}
 }
 
 // The clock of the database decides, which is an hour ahead on this connection.
