@@ -31,6 +31,7 @@ type operation struct {
 	set    store.Fields // change.Set in the clear
 	lost   []string     // fields whose Pop came too late
 	leave  func()       // of the gate
+	again  int          // how often a Save was sent again whose answer was lost
 
 	// Room, so that a commit without conflict allocates once for all of this.
 	call   callContext
@@ -199,17 +200,25 @@ func (op *operation) update() error {
 				return nil
 			}
 			if err := op.back(attempt); err != nil {
-				return err
+				return op.unsure(err)
 			}
-			if err := op.reload(); err != nil {
+			landed, err := op.reload()
+			switch {
+			case landed:
+				return op.landed()
+			case saysGone(err):
 				return op.ended(err)
+			case err != nil:
+				return op.unsure(err)
 			}
 		case saysGone(err):
 			return op.ended(err)
 		case errors.Is(err, errNotTried):
-			return err
+			return op.unsure(err)
 		default:
-			return op.settle(err)
+			if again, err := op.settle(err); !again {
+				return err
+			}
 		}
 	}
 }
@@ -231,22 +240,27 @@ func (op *operation) back(attempt int) error {
 	return nil
 }
 
-// reload reads the record again and puts the edits on it. ErrNotFound means that the
-// session has ended, and errEpoch that another request signed in.
-func (op *operation) reload() error {
+// reload reads the record again and puts the edits on it, unless they are there: a Save
+// of theirs that was given up has landed. ErrNotFound means that the session has ended, and
+// errEpoch that another request signed in.
+func (op *operation) reload() (landed bool, err error) {
 	s := op.s
 	rec, err := s.load(op.ctx, 0, op.token.Key)
 	if err != nil {
-		return err
+		return false, err
 	}
 	meta, err := parseMeta(rec.Fields)
 	if err != nil || rec.Version == 0 {
-		return fmt.Errorf("cloakroom: load: the record was replaced by something else: %w", store.ErrNotFound)
+		return false, fmt.Errorf("cloakroom: load: the record was replaced by something else: %w", store.ErrNotFound)
+	}
+	if op.ours(rec.Fields) {
+		op.found(rec, meta)
+		return true, nil
 	}
 	if !same(fieldEpoch, rec.Fields, op.rec.Fields) {
-		return errEpoch
+		return false, errEpoch
 	}
-	if !same(fieldSecret, rec.Fields, op.rec.Fields) && !op.ours(rec.Fields) {
+	if !same(fieldSecret, rec.Fields, op.rec.Fields) {
 		s.mu.Lock()
 		lost := op.want.renew && !op.want.signIn
 		if lost {
@@ -260,10 +274,15 @@ func (op *operation) reload() error {
 		}
 	}
 	if err := op.rebase(rec.Fields); err != nil {
-		return err
+		return false, err
 	}
-	op.rec, op.meta, op.exact = rec, meta, s.names == nil
-	return nil
+	op.found(rec, meta)
+	return false, nil
+}
+
+// found notes what the store holds.
+func (op *operation) found(rec record, meta meta) {
+	op.rec, op.meta, op.exact = rec, meta, op.s.names == nil
 }
 
 // rebase runs the program's own functions, so mu is not held; op.want is replaced under
@@ -302,9 +321,6 @@ var errNotTried = errors.New("no time was left")
 // ended handles a session that is gone: a sign-in goes on as a new session, and all else
 // is dropped.
 func (op *operation) ended(err error) error {
-	if !saysGone(err) {
-		return err
-	}
 	reason := ReasonGone
 	if errors.Is(err, errEpoch) {
 		reason = ReasonNewEpoch

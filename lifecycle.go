@@ -89,7 +89,7 @@ func (s *Session) reload(ctx context.Context) error {
 	}
 	op := s.newOperation(ctx)
 	s.mu.Unlock()
-	err := op.reload()
+	_, err := op.reload()
 	if saysGone(err) {
 		return op.lose(err)
 	}

@@ -167,6 +167,68 @@ func TestAnUncertainRenewIsSettledWhenTheStoreIsBackInTime(t *testing.T) {
 	}
 }
 
+// A Save whose answer was lost may be under way still when the reload finds nothing of it.
+// Whether it or the one that is sent again is first, the edits happen once.
+func TestAnUncertainRenewThatLandsLateIsSettled(t *testing.T) {
+	for _, signIn := range []bool{false, true} {
+		for _, landsFirst := range []bool{true, false} {
+			r := newRig(t, nil)
+			before := r.fresh()
+			var late func() error
+			r.spy.meddle(func(s *spy) {
+				s.save = func(ctx context.Context, key string, c store.Change) (uint64, error) {
+					if late == nil {
+						late = func() error {
+							_, err := s.Store.Save(context.Background(), key, c)
+							return err
+						}
+						return 0, errStore
+					}
+					if landsFirst {
+						if err := late(); err != nil {
+							t.Error(err)
+						}
+					}
+					return s.Store.Save(ctx, key, c)
+				}
+			})
+			res := r.with(func(s *cloakroom.Session) {
+				if signIn {
+					s.SignIn("ann")
+				} else {
+					s.Renew()
+				}
+				visits.Update(s, func(n int) int { return n + 1 })
+			}, before)
+			r.spy.meddle(func(s *spy) { s.save = nil })
+			if err := late(); !errors.Is(err, store.ErrConflict) {
+				t.Errorf("the late Save: %v", err)
+			}
+			if res.StatusCode != 200 || !r.opens(ticket(res)) || key(ticket(res)) != key(before) || r.opens(before) {
+				t.Errorf("sign-in %v, lands first %v: status %d, cookie %q", signIn, landsFirst, res.StatusCode, ticket(res))
+			} else if n := visits.Get(s0(r, ticket(res))); n != 1 {
+				t.Errorf("sign-in %v, lands first %v: %d visits", signIn, landsFirst, n)
+			}
+		}
+	}
+}
+
+// It is sent again a few times only, and what is not known in the end is not tried later.
+func TestAnUncertainRenewThatNeverLandsEndsInTime(t *testing.T) {
+	r := newRig(t, nil)
+	before := r.fresh()
+	r.loseAnswers(false)
+	r.spy.calls()
+	res := r.with(func(s *cloakroom.Session) { s.Renew() }, before)
+	if _, saves, _ := r.spy.calls(); res.StatusCode != 503 || saves != 3 {
+		t.Errorf("status %d after %d saves", res.StatusCode, saves)
+	}
+	r.spy.meddle(func(s *spy) { s.save = nil })
+	if !r.opens(before) {
+		t.Error("the old cookie does not open the session")
+	}
+}
+
 func TestAnUncertainRenewIsSettledAfterTheBudgetIsSpent(t *testing.T) {
 	r := newRig(t, &cloakroom.Config{StoreTimeout: 30 * time.Millisecond})
 	before := r.fresh()

@@ -9,26 +9,56 @@ import (
 // budget is used up: not knowing could lock the client out.
 const settleTime = 250 * time.Millisecond
 
-// settle handles an update whose answer was lost. When it wrote a secret, the record
-// says whether it landed.
-func (op *operation) settle(cause error) error {
+// maxAgain is how often a Save whose answer was lost is sent again.
+const maxAgain = 2
+
+// settle handles an update whose answer was lost. When it wrote a secret, the record says
+// whether it landed. If not, it may be under way still, and would lock the client out
+// later. So it is sent again, which is safe: both are good only for the secret that they
+// replace, and one of them replaces it.
+func (op *operation) settle(cause error) (again bool, err error) {
 	if op.want.secret == "" {
-		return op.doubt(cause)
+		return false, op.doubt(cause)
 	}
 	rec, err := op.recall()
+	if saysGone(err) {
+		return false, op.ended(err)
+	}
 	if err != nil {
-		if saysGone(err) {
-			return op.ended(err)
-		}
-		return op.doubt(cause)
+		return false, op.doubt(cause)
 	}
-	h, err := parseMeta(rec.Fields)
-	if err != nil || !op.ours(rec.Fields) {
-		return op.doubt(cause)
+	meta, err := parseMeta(rec.Fields)
+	if err != nil {
+		return false, op.doubt(cause)
 	}
-	op.rec, op.meta, op.exact = rec, h, op.s.names == nil
+	if op.ours(rec.Fields) {
+		op.found(rec, meta)
+		return false, op.landed()
+	}
+	unchanged := same(fieldSecret, rec.Fields, op.rec.Fields) && same(fieldEpoch, rec.Fields, op.rec.Fields)
+	if !unchanged || op.again == maxAgain || op.s.budget.left() <= 0 {
+		return false, op.doubt(cause)
+	}
+	if err := op.rebase(rec.Fields); err != nil {
+		return false, op.doubt(err)
+	}
+	op.found(rec, meta)
+	op.again++
+	return true, nil
+}
+
+// landed ends an update that is in the record already.
+func (op *operation) landed() error {
 	op.nothing()
-	return op.updated(rec.Version)
+	return op.updated(op.rec.Version)
+}
+
+// unsure ends an update that was not sent. An earlier try may land all the same.
+func (op *operation) unsure(err error) error {
+	if op.again > 0 {
+		return op.doubt(err)
+	}
+	return err
 }
 
 // recall reads the record until the store can say or time is up: what lost the answer,
