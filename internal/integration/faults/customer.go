@@ -35,20 +35,18 @@ func (c *crowd) shop(m *member) {
 // on. When the store could not say, the client has to get in with the cookie it has.
 func (c *crowd) change(m *member, v *visitor, path, id string) bool {
 	before := v.cookie
-	a := v.visit(m, path)
-	if a.status == 200 {
-		if v.cookie == before && c.keeps {
-			c.t.Errorf("%s: a 200 without a new cookie", path)
+	in := v.visit(m, path).status == 200 && v.cookie != before
+	if !in {
+		a, ok := c.insist(m, v, "/read")
+		if !ok {
+			return false
 		}
-	} else if a, ok := c.insist(m, v, "/read"); !ok {
-		return false
-	} else if a.id != id {
-		if c.keeps {
-			c.mu.Lock()
-			c.locked = append(c.locked, path)
-			c.mu.Unlock()
-		}
-		return false
+		in = a.id == id
 	}
-	return true
+	if !in {
+		c.mu.Lock()
+		c.locked = append(c.locked, path)
+		c.mu.Unlock()
+	}
+	return in
 }

@@ -134,8 +134,6 @@ func (r *rig) warmUp() {
 	r.t.Helper()
 	v := &visitor{site: r.site}
 	for _, path := range []string{"/add?mark=warm", "/add?mark=up", "/renew?mark=x", "/signin?mark=x&owner=u", "/signout"} {
-		if a := v.ask(path); a.status != 200 {
-			r.t.Fatalf("%s: status %d before there is a fault", path, a.status)
-		}
+		v.insist(path)
 	}
 }

@@ -40,10 +40,7 @@ func loseCreate(t testing.TB, s Subject) {
 		if v.cookie != "" {
 			t.Errorf("a session that may not be there has the cookie %q", v.cookie)
 		}
-		within(recovery, func() bool {
-			a = v.ask("/add")
-			return a.status == 200
-		})
+		a = v.insist("/add")
 	}
 	if a.count != 1 {
 		t.Errorf("the new session has %+v", a)

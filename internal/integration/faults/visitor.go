@@ -20,23 +20,30 @@ func (v *visitor) ask(path string) answer {
 func (s *site) arrive() (*visitor, answer) {
 	s.t.Helper()
 	v := &visitor{site: s}
-	a := v.ask("/add")
-	if a.status != 200 || a.count != 1 || v.cookie == "" {
+	a := v.insist("/add")
+	if a.count != 1 || v.cookie == "" {
 		s.t.Fatalf("a first visit: %+v", a)
 	}
 	return v, a
 }
 
+// insist asks for a page until the store can say.
+func (v *visitor) insist(path string) (a answer) {
+	v.t.Helper()
+	if !within(recovery, func() bool {
+		a = v.ask(path)
+		return a.status == 200
+	}) {
+		v.t.Fatalf("%s: status %d for %v", path, a.status, recovery)
+	}
+	return a
+}
+
 // expect asks for a page until the store can say, and checks what is in the session.
 func (v *visitor) expect(path string, want answer) {
 	v.t.Helper()
-	want.status = 200
-	var got answer
-	within(recovery, func() bool {
-		got = v.ask(path)
-		return got.status == 200
-	})
-	got.token = ""
+	got := v.insist(path)
+	want.status, want.token = got.status, got.token
 	if got != want {
 		v.t.Errorf("%s: %+v, want %+v", path, got, want)
 	}
