@@ -30,7 +30,7 @@ const (
 //
 // Lua's unpack takes a few thousand values, so everything goes in pieces of a thousand.
 var saving = script{
-	sha: "28f0996f7fc45174be408f3341500f5773885c36",
+	sha: "30c78a76674f4b78a9c7172e0ca02dcd36b5c512",
 	text: `#!lua
 local key, create = KEYS[1], ARGV[1] == 'create'
 local equal, n, gone = tonumber(ARGV[4]), ARGV[4] + ARGV[5], tonumber(ARGV[6])
@@ -48,7 +48,7 @@ if create then
   local now = redis.call('TIME')
   version, expires, owner = now[1] * 1000000 + now[2], ARGV[2], ''
 else
-  version, expires, owner = string.match(meta, '^(%d+) (%-?%d+) (.*)$')
+  version, expires, owner = string.match(meta, '^([1-9]%d*) (%-?%d+) (.*)$')
   if not version or #version > 16 then return -4 end
   version = version + 1
 end
