@@ -45,9 +45,14 @@ type job struct {
 // well. Without an end, a schedule in which it hangs could not be told.
 const patience = 30 * time.Second
 
-// drift is by how much the clocks may disagree before the records are made older: more
-// than the waits between attempts, and less than what a leap ends a session by.
-const drift = 500 * time.Millisecond
+// By how much the bubble's clock may be ahead before the records are made older: more than
+// the waits between attempts, and less than what a leap ends a session by. And by how much
+// it may be behind, on a slow machine, before they are made younger: less than what a
+// session outlives a leap by.
+const (
+	ahead  = 500 * time.Millisecond
+	behind = 5 * time.Second
+)
 
 // bridgeTo must be called outside the bubble. The bridge is taken down when t ends.
 func bridgeTo(t *testing.T, outside store.Store) *bridge {
@@ -76,7 +81,7 @@ func (b *bridge) begin() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	here := time.Now()
-	b.send(job{func(context.Context) { b.offset, b.keys = ahead(here), map[string]struct{}{} }, patience})
+	b.send(job{func(context.Context) { b.offset, b.keys = difference(here), map[string]struct{}{} }, patience})
 }
 
 // cross has a call happen outside, once the server has caught up with the bubble's clock.
@@ -109,15 +114,15 @@ func (b *bridge) send(j job) {
 
 // What follows happens outside, where time.Now is the server's.
 
-// ahead is how far the server's clock is ahead, in whole milliseconds: stores keep no less.
-func ahead(here time.Time) time.Duration {
+// difference is from here to the server's clock, in whole milliseconds: stores keep no less.
+func difference(here time.Time) time.Duration {
 	return time.Duration(time.Now().UnixMilli()-here.UnixMilli()) * time.Millisecond
 }
 
 // catchUp makes the records older by the time that has passed in the bubble only.
 func (b *bridge) catchUp(here time.Time) error {
-	late := b.offset - ahead(here)
-	if late.Abs() < drift {
+	late := b.offset - difference(here)
+	if -behind < late && late < ahead {
 		return nil
 	}
 	b.offset -= late

@@ -51,7 +51,7 @@ func tell(st store.Store, set setting, r result, everyOrder bool) *finding {
 	}
 	again := play(st, set, script{choices: choices, everyOrder: everyOrder, tell: true})
 	if again.breach == nil || again.breach.promise != r.breach.promise {
-		panic(errUnsteady)
+		panic(fmt.Errorf("%w: %s\n%s\n%s", errUnsteady, set, r.breach.promise, r.breach.detail))
 	}
 	return &finding{set, r.breach.promise, again.breach.detail, len(choices), again.story}
 }

@@ -35,4 +35,8 @@ func inSQLite(t *testing.T) store.Store {
 	return s
 }
 
-func TestPromisesHoldOnSQLite(t *testing.T) { Explore(t, inSQLite, Reduced()) }
+func TestPromisesHoldOnSQLite(t *testing.T) {
+	set := Reduced()
+	set["three requests, one of which renews"] = triples(scene{anonymous, fresh, false}, []program{{updateN}, {renew}, {destroy}}, browser)
+	Explore(t, inSQLite, set)
+}
