@@ -74,16 +74,18 @@ func (kv *KV) get(ctx context.Context, at string) (e kvstore.Entry, err error) {
 	case err != nil:
 		return e, kv.line.problem(ctx, at, err)
 	case len(parts) != 2:
-		return e, fmt.Errorf("the script at %q gave a strange answer", at)
+		return e, errStrange
 	}
-	if e.Value, err = parts[0].ToString(); err != nil {
-		return e, err
+	value, errV := parts[0].ToString()
+	expires, errE := parts[1].AsInt64()
+	if errV != nil || errE != nil {
+		return e, errStrange
 	}
-	expires, err := parts[1].AsInt64()
+	e.Value = value
 	if expires >= 0 {
 		e.ExpiresAt = time.UnixMilli(expires)
 	}
-	return e, err
+	return e, nil
 }
 
 // swapping puts a value where there is another one, or none.

@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -77,8 +76,8 @@ return version`,
 }
 
 // maxBytes is the longest string that Redis takes, unless it was told otherwise
-// (proto-max-bulk-len).
-const maxBytes = 512 << 20
+// (proto-max-bulk-len). Tests lower it.
+var maxBytes = 512 << 20
 
 // Save applies change to the record at key in one step of Redis and one round trip. Its
 // errors are those of [store.Store] and [store.Apply]; [store.ErrMalformed] with the Redis
@@ -245,18 +244,27 @@ func (s *Store) saved(ctx context.Context, at string, answer rueidis.RedisResult
 		case saidMalformed:
 			return 0, meta{}, s.line.describe(ctx, at)
 		}
-		return uint64(n), meta{}, nil
+		actual.version, err = versionOf(n)
+		return actual.version, meta{}, err
 	}
 	parts, err := m.ToArray()
 	if err != nil || len(parts) != 3 {
-		return 0, meta{}, fmt.Errorf("the script at %q gave a strange answer: %v", at, m.String())
+		return 0, meta{}, errStrange
 	}
 	n, errN := parts[0].AsInt64()
-	actual.expires, err = parts[1].AsInt64()
+	expires, errE := parts[1].AsInt64()
 	owner, errO := parts[2].ToString()
-	if err := errors.Join(errN, err, errO); err != nil {
-		return 0, meta{}, fmt.Errorf("the script at %q gave a strange answer: %w", at, err)
+	if errN != nil || errE != nil || errO != nil {
+		return 0, meta{}, errStrange
 	}
-	actual.version, actual.owner = uint64(n), owner
-	return actual.version, actual, nil
+	actual = meta{expires: expires, owner: owner}
+	actual.version, err = versionOf(n)
+	return actual.version, actual, err
+}
+
+func versionOf(n int64) (uint64, error) {
+	if n <= 0 {
+		return 0, errStrange
+	}
+	return uint64(n), nil
 }

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redis/rueidis"
 )
@@ -45,6 +46,9 @@ func (l *line) runBoth(ctx context.Context, one, two command) (rueidis.RedisResu
 	}
 	return answers[0], answers[1]
 }
+
+// errStrange is for what no script of this package says.
+var errStrange = errors.New("a script gave an answer that it cannot have given: is that a Redis?")
 
 func forgotten(answer rueidis.RedisResult) bool {
 	err, ok := rueidis.IsRedisErr(answer.Error())
