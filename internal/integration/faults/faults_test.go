@@ -42,7 +42,7 @@ func TestABrokenStoreFailsWithTheRightWords(t *testing.T) {
 		{"waits for ever", nil, func(s *wireStore) { s.patient = true }, stall, "the answer took"},
 		{"keeps dead connections", nil, func(s *wireStore) { s.clings = true }, refuse, "has not been served"},
 		{"leaks connections", nil, func(s *wireStore) { s.leaks = true }, stall, "connections leak"},
-		{"says that nothing is there", nil, func(s *wireStore) { s.denies = true }, refuse, "is lost"},
+		{"says that nothing is there", nil, func(s *wireStore) { s.denies = true }, refuse, "without its store a site answers"},
 		{"revives", func(w *wire) { w.revives = true }, fine, cut, "back after its sign-out"},
 		{"forgets", func(w *wire) { w.forgets = true }, fine, killServer, "a session is lost"},
 	} {

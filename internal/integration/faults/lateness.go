@@ -16,6 +16,7 @@ type lateness struct {
 const (
 	tick      = 5 * time.Millisecond
 	tolerance = 10 * time.Millisecond // less is nothing
+	excuse    = time.Second           // more excuses nothing
 )
 
 func newLateness() *lateness {

@@ -34,10 +34,15 @@ func refuse(t testing.TB, s Subject) {
 	r := newRig(t, s)
 	c := r.gather(true)
 	c.serve(5)
+	v, a := r.arrive()
 	c.without(func() {
 		r.proxy.Refuse(true)
 		r.proxy.Cut()
+		if got := v.ask("/read"); got.status != 503 {
+			t.Errorf("without its store a site answers %+v to a client with a cookie", got)
+		}
 	}, func() { r.proxy.Refuse(false) }, 0)
+	v.expect("/read", answer{id: a.id, count: 1})
 	c.serve(5)
 	c.leave()
 }
