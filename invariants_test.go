@@ -79,7 +79,7 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 	fenced := regexp.MustCompile("(?s)```.*?```")
 	code := regexp.MustCompile("(?s)```.*?```|`[^`]*`")
 	links := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
-	for _, page := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/DESIGN.md", "docs/RECIPES.md", "docs/RELEASING.md", "docs/FROM-GO.md"} {
+	for _, page := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/DESIGN.md", "docs/RECIPES.md", "docs/RELEASING.md", "docs/FROM-GO.md", "docs/FROM-NODE.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Error(err)
@@ -100,6 +100,42 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 			if _, err := os.Stat(path.Join(path.Dir(page), m[1])); err != nil {
 				t.Errorf("%s links to %s, which does not exist", page, m[1])
 			}
+		}
+	}
+}
+
+// Whoever comes from another library must find an answer to everything.
+func TestPagesForNewcomersLeaveNothingOpen(t *testing.T) {
+	verdict := regexp.MustCompile(`^(same|better|left out)\b`)
+	for page, least := range map[string]int{"docs/FROM-NODE.md": 200, "docs/FROM-GO.md": 45} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := 0
+		lines := strings.Split(string(text), "\n")
+		for i, line := range lines {
+			cells := strings.Split(strings.Trim(line, "|"), "|")
+			heading := i+1 < len(lines) && strings.HasPrefix(lines[i+1], "|---")
+			if !strings.HasPrefix(line, "|") || len(cells) != 4 || heading || strings.HasPrefix(line, "|---") {
+				continue
+			}
+			rows++
+			for i, cell := range cells {
+				// What is left out may have nothing to show.
+				if cell = strings.TrimSpace(cell); cell == "" && (i < 3 || page == "docs/FROM-NODE.md") {
+					t.Errorf("%s: an empty cell in %s", page, line)
+				}
+			}
+			if !verdict.MatchString(strings.TrimSpace(cells[2])) {
+				t.Errorf("%s: neither same nor better nor left out: %s", page, line)
+			}
+			if strings.TrimSpace(cells[2]) == "left out" {
+				t.Errorf("%s: left out without a reason: %s", page, line)
+			}
+		}
+		if rows < least {
+			t.Errorf("%s has %d rows, and had %d", page, rows, least)
 		}
 	}
 }
