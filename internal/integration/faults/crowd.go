@@ -16,8 +16,10 @@ type crowd struct {
 	keeps   bool // what is acknowledged has to stay, whatever happens meanwhile
 	members []*member
 	shared  []*atomic.Pointer[tally]
-	stop    chan struct{}
-	tasks   sync.WaitGroup
+
+	stop     chan struct{}
+	tasks    sync.WaitGroup
+	sendHome func() // stops all, and returns when nobody is there
 
 	mu     sync.Mutex
 	ended  []string // cookies of sessions that have acknowledged their end
@@ -36,6 +38,11 @@ type member struct {
 func (s *site) gather(keeps bool) *crowd {
 	s.t.Helper()
 	c := &crowd{site: s, keeps: keeps, stop: make(chan struct{})}
+	c.sendHome = sync.OnceFunc(func() {
+		close(c.stop)
+		c.tasks.Wait()
+	})
+	s.t.Cleanup(c.sendHome) // when the test ends early
 	for i := range 3 {
 		v, a := s.arrive()
 		session := new(atomic.Pointer[tally])
@@ -69,8 +76,7 @@ func (c *crowd) send(m *member, visit func(*member)) {
 // leave sends the crowd home and looks at what the sessions hold in the end.
 func (c *crowd) leave() {
 	c.t.Helper()
-	close(c.stop)
-	c.tasks.Wait()
+	c.sendHome()
 	for _, session := range c.shared {
 		c.audit(session.Load())
 	}

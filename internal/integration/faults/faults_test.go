@@ -40,7 +40,7 @@ func TestABrokenStoreFailsWithTheRightWords(t *testing.T) {
 	}{
 		{"repeats a Save", nil, func(s *wireStore) { s.repeats = true }, loseUpdate, "count:3"},
 		{"waits for ever", nil, func(s *wireStore) { s.patient = true }, stall, "the answer took"},
-		{"keeps dead connections", nil, func(s *wireStore) { s.clings = true }, refuse, "has not been served"},
+		{"keeps dead connections", nil, func(s *wireStore) { s.clings = true }, refuse, "status 503 for"},
 		{"leaks connections", nil, func(s *wireStore) { s.leaks = true }, stall, "connections leak"},
 		{"says that nothing is there", nil, func(s *wireStore) { s.denies = true }, refuse, "without its store a site answers"},
 		{"revives", func(w *wire) { w.revives = true }, fine, cut, "back after its sign-out"},
