@@ -110,6 +110,7 @@ func TestStoppingLetsRequestsUnderWayFinish(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.AddCookie(cookie)
+	request.Header.Set("Sec-Fetch-Site", "same-origin")
 	answer := make(chan string, 1)
 	go func() {
 		a, err := http.DefaultClient.Do(request)

@@ -163,13 +163,14 @@ func TestRedisSaysWhatToDo(t *testing.T) {
 		}
 	}
 	refusals{
-		"redis://alice:SECRET@HOST":         {"WRONGPASS", "write the right password into the URL"},
-		"redis://:SECRET@HOST":              {"WRONGPASS", "write the right password into the URL"},
-		"redis://HOST":                      {"NOAUTH", "write the password into the URL"},
-		"redis://bob:SECRET@HOST":           {"NOPERM", "ACL SETUSER bob"},
-		"redis://alice:another@HOST/99":     {"DB index is out of range", "write a lower number"},
-		"redis+cluster://alice:SECRET@HOST": {"WRONGPASS"},
-		"rediss://alice:SECRET@HOST":        {"write redis:// for rediss://"},
+		"redis://alice:SECRET@HOST":          {"WRONGPASS", "write the right password into the URL"},
+		"redis://:SECRET@HOST":               {"WRONGPASS", "write the right password into the URL"},
+		"redis://HOST":                       {"NOAUTH", "write the password into the URL"},
+		"redis://bob:SECRET@HOST":            {"NOPERM", "ACL SETUSER bob"},
+		"redis://alice:another@HOST/99":      {"DB index is out of range", "write a lower number"},
+		"redis+cluster://alice:SECRET@HOST":  {"WRONGPASS"},
+		"redis+cluster://alice:another@HOST": {"not in cluster mode", "write redis:// for redis+cluster://"},
+		"rediss://alice:SECRET@HOST":         {"write redis:// for rediss://"},
 	}.check(t, tool(t), server.Addr())
 }
 

@@ -35,12 +35,11 @@ func (f *feed) Observe(ctx context.Context, e cloakroom.Event) {
 		entry.events = append(entry.events, e)
 		entry.mu.Unlock()
 	}
-	told := tell(e)
-	told.At = time.Now()
-	f.mu.Lock()
-	f.latest = slices.Insert(f.latest, 0, told)
-	f.latest = f.latest[:min(len(f.latest), feedLen)]
-	f.mu.Unlock()
+	switch e.(type) {
+	case cloakroom.Loaded, cloakroom.Saved: // so usual that nothing else would be in the list
+		return
+	}
+	f.add(tell(e))
 	if f.report == nil {
 		return
 	}
@@ -50,6 +49,20 @@ func (f *feed) Observe(ctx context.Context, e cloakroom.Event) {
 	case cloakroom.Warning:
 		f.report("warning: " + e.Problem + ": " + e.Remedy)
 	}
+}
+
+func (f *feed) add(told Told) {
+	told.At = time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if told.Kind == "Rejected" && len(f.latest) > 0 {
+		// The page looks again and again, and its cookie may be that of a session that ended.
+		if last := f.latest[0]; last.Kind == told.Kind && last.ID == told.ID && last.Text == told.Text {
+			return
+		}
+	}
+	f.latest = slices.Insert(f.latest, 0, told)
+	f.latest = f.latest[:min(len(f.latest), feedLen)]
 }
 
 func (f *feed) events() []Told {
@@ -78,6 +91,8 @@ func tell(e cloakroom.Event) Told {
 		return Told{Kind: "Dropped", Text: strings.Join(e.Names, ", ") + ": " + string(e.Reason), ID: e.ID}
 	case cloakroom.Outage:
 		return Told{Kind: "Outage", Text: "the store failed in " + e.Op}
+	case cloakroom.Recovered:
+		return Told{Kind: "Recovered", Text: "the store answers again"}
 	case cloakroom.Warning:
 		return Told{Kind: "Warning", Text: e.Problem + ": " + e.Remedy}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom"
 )
@@ -22,6 +23,7 @@ func TestEveryEventHasWords(t *testing.T) {
 		{cloakroom.Rejected{Reason: cloakroom.ReasonBadRecord, Detail: "d"}, Told{Kind: "Rejected", Text: "the stored record is malformed: d"}},
 		{cloakroom.Dropped{ID: "i", Reason: cloakroom.ReasonGone, Names: []string{"a", "b"}}, Told{Kind: "Dropped", Text: "a, b: the session was ended by another request", ID: "i"}},
 		{cloakroom.Outage{Op: "load", Err: errors.New("x")}, Told{Kind: "Outage", Text: "the store failed in load"}},
+		{cloakroom.Recovered{After: time.Second}, Told{Kind: "Recovered", Text: "the store answers again"}},
 		{cloakroom.Warning{Problem: "p", Remedy: "r"}, Told{Kind: "Warning", Text: "p: r"}},
 	} {
 		if got := tell(c.event); got != c.want {
@@ -39,6 +41,19 @@ func TestTheLatestEventsAreKept(t *testing.T) {
 	told := f.events()
 	if len(told) != feedLen || told[0].ID != "new" || told[1].ID != "old" {
 		t.Errorf("%d events are kept, the first of %q, want %d and the newest", len(told), told[0].ID, feedLen)
+	}
+}
+
+func TestWhatHappensWithEveryRequestIsNotListed(t *testing.T) {
+	v := newVisitor(t)
+	v.get("/")
+	for range 3 {
+		v.get("/")
+		v.post("/cart", nil)
+	}
+	told := v.site.feed.events()
+	if len(told) != 1 || told[0].Kind != "Created" {
+		t.Errorf("the list is %+v, want the one session that was made", told)
 	}
 }
 

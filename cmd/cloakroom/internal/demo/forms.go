@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -9,21 +10,12 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// maxForm bounds what a form may send: a name of maxName characters fits easily.
-const (
-	maxForm = 4 << 10
-	maxName = 40
-)
+// maxName is how many characters a name may have.
+const maxName = 40
 
 // signIn signs in whoever the visitor says they are.
 func (d *Site) signIn(w http.ResponseWriter, r *http.Request, s *cloakroom.Session) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	unreadable := r.ParseForm()
-	name := strings.TrimSpace(r.PostForm.Get("name"))
-	problem := checkName(name)
-	if unreadable != nil {
-		problem = "That form could not be read: send a name and nothing else."
-	}
+	name, problem := entered(r, "name", maxName)
 	if problem != "" {
 		v := d.view(w, r, s)
 		v.SignInError = problem
@@ -31,20 +23,27 @@ func (d *Site) signIn(w http.ResponseWriter, r *http.Request, s *cloakroom.Sessi
 		return
 	}
 	s.SignIn(name)
-	signedIn.Set(s, time.Now()) // after SignIn, which may have begun another session
+	// After SignIn, which may have begun another session.
+	s.SetPersistent(r.PostForm.Get("remember") != "")
+	signedIn.Set(s, time.Now())
 	done(w, r, "sign-in")
 }
 
-func checkName(name string) string {
-	switch {
-	case name == "":
-		return "Type a name first: any will do."
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }):
-		return "That name has characters that cannot be shown: use letters."
-	case utf8.RuneCountInString(name) > maxName:
-		return "That name is too long: use 40 characters at most."
+// entered returns what was typed into a field of a form, or what is wrong with it.
+func entered(r *http.Request, field string, most int) (text, problem string) {
+	if err := r.ParseForm(); err != nil {
+		return "", fmt.Sprintf("That form could not be read: send a %s and nothing else.", field)
 	}
-	return ""
+	text = strings.TrimSpace(r.PostForm.Get(field))
+	switch {
+	case text == "":
+		return "", fmt.Sprintf("Type a %s first: any will do.", field)
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }):
+		return "", fmt.Sprintf("That %s has characters that cannot be shown: use letters.", field)
+	case utf8.RuneCountInString(text) > most:
+		return "", fmt.Sprintf("That %s is too long: use %d characters at most.", field, most)
+	}
+	return text, ""
 }
 
 // signOut ends the session in the store, and then clears the cookie.
@@ -79,7 +78,7 @@ func (d *Site) emptyCart(w http.ResponseWriter, r *http.Request, s *cloakroom.Se
 
 // untouched is behind the same middleware as all others, and does not ask for the session.
 func (d *Site) untouched(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Accept") == "application/json" {
+	if wantsJSON(r) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}

@@ -42,6 +42,34 @@ func TestSigningInOverSomebodyElseInheritsNothing(t *testing.T) {
 	v.wantPage("signed in as Bob", "0 items in the cart", "Ended another owner signed in "+before)
 }
 
+func TestOnlyWhoWantsToBeRememberedHasACookieThatStays(t *testing.T) {
+	v := newVisitor(t)
+	v.get("/")
+	if v.cookie.MaxAge != 0 || !v.cookie.Expires.IsZero() {
+		t.Errorf("the cookie of a visit is %v, want one that goes with the browser", v.cookie)
+	}
+	for _, c := range []struct {
+		remember string
+		maxAge   int
+		says     string
+	}{
+		{"", 0, "goes when the browser is closed"},
+		{"yes", 30 * 24 * 3600, "stays when the browser is closed until"},
+		{"", 0, "goes when the browser is closed"}, // asked again, and not wanted any more
+	} {
+		v.post("/sign-in", url.Values{"name": {"Ada"}, "remember": {c.remember}})
+		if v.cookie.MaxAge != c.maxAge {
+			t.Errorf("with remember=%q the cookie is %v, want Max-Age %d", c.remember, v.cookie, c.maxAge)
+		}
+		v.wantPage("Cookie "+c.says, "signed in as Ada")
+	}
+	v.post("/sign-in", url.Values{"name": {"Ada"}, "remember": {"yes"}})
+	v.signIn("Bob")
+	if v.cookie.MaxAge != 0 {
+		t.Errorf("Bob is remembered because Ada was: %v", v.cookie)
+	}
+}
+
 func TestNamesThatCannotBeShownAreRefusedWithTheReason(t *testing.T) {
 	v := newVisitor(t)
 	v.get("/")

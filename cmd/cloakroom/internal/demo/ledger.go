@@ -24,6 +24,8 @@ const ledgerLen = 10
 type entry struct {
 	request               string
 	loads, saves, deletes atomic.Int64
+	moved                 atomic.Int64 // bytes of fields, both ways
+	refused               atomic.Bool  // as a form of another site
 	done                  atomic.Bool
 	cookie                string // what was done with it; written before done
 
@@ -35,8 +37,9 @@ type entry struct {
 type Row struct {
 	Request               string
 	Loads, Saves, Deletes int64
+	Moved                 string // bytes of fields, either way
 	Cookie                string // "sent", "cleared" or "none"
-	UnderWay              bool
+	Refused, UnderWay     bool
 }
 
 type entryKey struct{}
@@ -51,7 +54,7 @@ func entryOf(ctx context.Context) *entry {
 // date.
 func (l *ledger) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/live" {
+		if r.URL.Path == "/live" && r.Method == http.MethodGet {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -82,16 +85,20 @@ func (l *ledger) rows(ctx context.Context) []Row {
 	entries = slices.DeleteFunc(entries, func(e *entry) bool { return e == self })
 	rows := make([]Row, 0, ledgerLen)
 	for _, e := range entries[:min(len(entries), ledgerLen)] {
-		row := Row{
-			Request: e.request, UnderWay: !e.done.Load(),
-			Loads: e.loads.Load(), Saves: e.saves.Load(), Deletes: e.deletes.Load(),
-		}
-		if !row.UnderWay {
-			row.Cookie = e.cookie
-		}
-		rows = append(rows, row)
+		rows = append(rows, e.row())
 	}
 	return rows
+}
+
+func (e *entry) row() Row {
+	row := Row{
+		Request: e.request, UnderWay: !e.done.Load(), Refused: e.refused.Load(),
+		Loads: e.loads.Load(), Saves: e.saves.Load(), Deletes: e.deletes.Load(), Moved: volume(e.moved.Load()),
+	}
+	if !row.UnderWay {
+		row.Cookie = e.cookie
+	}
+	return row
 }
 
 // cookieIn says what a response does with the cookie.

@@ -28,7 +28,9 @@ func TestEachRequestIsListedWithItsCost(t *testing.T) {
 		{func() { v.get("/untouched") }, "GET /untouched 0 0 0 none"},
 	} {
 		c.do()
-		v.wantPage("Deletes Cookie " + c.want)
+		if got := v.latest(); got != c.want {
+			t.Errorf("the latest request is listed as %q, want %q", got, c.want)
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ type RecordView struct {
 	Key        string // the public part of the cookie, which is the key of the record
 	Hidden     string // a dot for each character of the secret part
 
+	Size      string // of its fields
 	Version   uint64
 	Owner     string // as JSON
 	ExpiresAt string
@@ -53,6 +54,7 @@ func (d *Site) viewRecord(w http.ResponseWriter, r *http.Request, s *cloakroom.S
 	}
 	v := &RecordView{
 		Key:       id,
+		Size:      volume(size(rec.Fields)),
 		Version:   rec.Version,
 		Owner:     asJSON(rec.Owner),
 		ExpiresAt: rec.ExpiresAt.UTC().Format(time.RFC3339),

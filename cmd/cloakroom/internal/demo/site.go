@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/csrf"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -19,11 +20,15 @@ var (
 	visits   = cloakroom.NewKey[int]("visits")
 	cart     = cloakroom.NewKey[[]int]("cart")
 	note     = cloakroom.NewKey[string]("note")
+	coins    = cloakroom.NewKey[int64]("coins")
 	signedIn = cloakroom.NewKey[time.Time]("signed_in_at")
 )
 
 // touchInterval is short for a demo, so that one sees the time of last use move.
 const touchInterval = time.Minute
+
+// maxForm bounds what a form may send: all that the page asks for fits easily.
+const maxForm = 4 << 10
 
 // Options adjusts a [Site]. The zero value of each field is its default.
 type Options struct {
@@ -68,7 +73,9 @@ func New(s store.Store, opts *Options) (*Site, error) {
 	}
 	var err error
 	site.sessions, err = cloakroom.New(&counter{s}, &cloakroom.Config{
+		Cookie:        cloakroom.Cookie{BrowserSession: true}, // unless the visitor wants to be remembered
 		Insecure:      o.Insecure,
+		IdleTimeout:   idleTimeout,
 		TouchInterval: touchInterval,
 		Observer:      site.feed,
 	})
@@ -94,7 +101,15 @@ func (d *Site) routes() http.Handler {
 	mux.Handle("POST /cart", d.sessions.Func(d.addItem))
 	mux.Handle("POST /cart/empty", d.sessions.Func(d.emptyCart))
 	mux.Handle("POST /slow", d.sessions.Func(d.slow))
+	mux.Handle("POST /timeout", d.sessions.Func(d.setTimeout))
+	mux.Handle("POST /use", d.sessions.Func(d.use))
+	mux.Handle("POST /message", d.sessions.Func(d.leave))
+	mux.HandleFunc("GET /coins", d.countCoins)
+	mux.HandleFunc("POST /coins", d.addCoin)
+	mux.HandleFunc("GET /stranger", d.stranger)
 	mux.HandleFunc("GET /untouched", d.untouched)
+	guard := csrf.Protect(d.sessions, mux)
+	guard.Refuse(http.HandlerFunc(d.refused))
 
 	outer := http.NewServeMux()
 	for _, name := range []string{"style.css", "script.js", "ticket.svg"} {
@@ -102,8 +117,8 @@ func (d *Site) routes() http.Handler {
 			http.ServeFileFS(w, r, assets, "assets/"+name)
 		})
 	}
-	outer.Handle("/", d.ledger.handler(d.sessions.Handler(mux)))
-	return protect(http.NewCrossOriginProtection().Handler(outer))
+	outer.Handle("/", d.ledger.handler(http.MaxBytesHandler(d.sessions.Handler(guard), maxForm)))
+	return protect(outer)
 }
 
 // policy lets the page load what this server sends and nothing else: no inline script,
@@ -127,9 +142,12 @@ func protect(next http.Handler) http.Handler {
 // done answers a form: with the page again, at the place of the form, or for the script
 // with nothing.
 func done(w http.ResponseWriter, r *http.Request, place string) {
-	if r.Header.Get("Accept") == "application/json" {
+	if wantsJSON(r) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	http.Redirect(w, r, "/#"+place, http.StatusSeeOther)
 }
+
+// wantsJSON tells the script's requests from those of the browser itself.
+func wantsJSON(r *http.Request) bool { return r.Header.Get("Accept") == "application/json" }

@@ -39,7 +39,10 @@ func TestASignOutWinsAgainstASlowRequest(t *testing.T) {
 		id, _ := v.halves()
 		before := *v.cookie
 		answer, w := runSlow(t, v, func() {
-			v.wantPage("POST /slow 1 0 0 under way")
+			v.wantPage("under way")
+			if got := v.latest(); got != "POST /slow 1 0 0 " {
+				t.Errorf("while it waits the slow request is listed as %q", got)
+			}
 			v.post("/sign-out", nil)
 		})
 		if answer.Owner != "Ada" || !slices.Equal(answer.Dropped, []string{"note"}) ||

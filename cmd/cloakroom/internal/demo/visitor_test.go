@@ -109,6 +109,26 @@ func (v *visitor) wantPage(wants ...string) {
 	}
 }
 
+var listed = regexp.MustCompile(`data-request="([^"]*)" data-loads="(\d+)" data-saves="(\d+)" data-deletes="(\d+)" data-moved="([^"]*)" data-cookie="([^"]*)"`)
+
+// latest returns what the page says of the latest request: its loads, saves and deletes, and
+// what was done with the cookie.
+func (v *visitor) latest() string {
+	v.t.Helper()
+	request, _ := v.cost()
+	return request
+}
+
+// cost is latest, and how much was moved.
+func (v *visitor) cost() (request, moved string) {
+	v.t.Helper()
+	row := listed.FindStringSubmatch(v.get("/live").Body.String())
+	if row == nil {
+		v.t.Fatal("the page lists no request")
+	}
+	return html.UnescapeString(strings.Join([]string{row[1], row[2], row[3], row[4], row[6]}, " ")), row[5]
+}
+
 // halves returns the two parts of the visitor's cookie.
 func (v *visitor) halves() (id, secret string) {
 	v.t.Helper()

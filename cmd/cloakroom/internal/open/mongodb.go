@@ -60,7 +60,9 @@ func openMongoDB(ctx context.Context, url string) (*Opened, error) {
 		Kind:  "MongoDB",
 		Place: "MongoDB at " + place,
 		close: func() error {
-			if err := client.Disconnect(context.Background()); err != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			if err := client.Disconnect(ctx); err != nil {
 				return fmt.Errorf("MongoDB at %s: close: %w", place, err)
 			}
 			return nil

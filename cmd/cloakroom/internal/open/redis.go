@@ -65,6 +65,10 @@ func connectRedis(ctx context.Context, config rueidis.ClientOption, kind, place 
 	if err != nil {
 		return nil, fail(kind, place, err, redisRemedy(err, config))
 	}
+	if kind == redisCluster && client.Mode() != rueidis.ClientModeCluster {
+		client.Close()
+		return nil, fail(kind, place, errors.New("the server is not in cluster mode"), "write redis:// for redis+cluster://")
+	}
 	sessions, err := redisstore.New(client, nil)
 	if err == nil {
 		err = sessions.Ping(ctx)

@@ -4,6 +4,8 @@ package open
 
 import "context"
 
+const redisCluster = "Redis Cluster"
+
 // openRedisCluster takes some nodes, which tell the others.
 func openRedisCluster(ctx context.Context, url string) (*Opened, error) {
 	a, err := parseRedis(url, 6379)
@@ -17,5 +19,5 @@ func openRedisCluster(ctx context.Context, url string) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return connectRedis(ctx, config, "Redis Cluster", a.place())
+	return connectRedis(ctx, config, redisCluster, a.place())
 }

@@ -13,13 +13,22 @@
     return answer;
   }
 
+  // The token of the forms goes with requests, for browsers that do not say where these
+  // come from. It is another one at each look, and a new one is needed after a sign-in.
+  const token = (page) => page.querySelector('[name="csrf_token"]')?.value ?? '';
+  const tokens = /(name="csrf_token" value=")[^"]*/g;
+
   const quietly = { headers: { Accept: 'application/json' } };
-  const post = (path, fields) =>
-    send(path, { ...quietly, method: 'POST', body: new URLSearchParams(fields) });
+  const post = (path, fields) => send(path, {
+    method: 'POST',
+    headers: { ...quietly.headers, 'X-CSRF-Token': token(document) },
+    body: new URLSearchParams(fields),
+  });
 
   // What the server last said of each part; the page may show it otherwise by now.
   const shown = new Map();
-  for (const part of document.querySelectorAll('[data-live]')) shown.set(part.id, part.innerHTML);
+  const said = (part) => part.innerHTML.replace(tokens, '$1');
+  for (const part of document.querySelectorAll('[data-live]')) shown.set(part.id, said(part));
 
   let latest = 0;
   async function refresh() {
@@ -29,10 +38,12 @@
     if (turn !== latest) return; // a later refresh knows more
     for (const [id, html] of shown) {
       const part = fresh.getElementById(id);
-      if (!part || part.innerHTML === html) continue;
-      shown.set(id, part.innerHTML);
+      if (!part || said(part) === html) continue;
+      shown.set(id, said(part));
       byId(id).replaceChildren(...part.childNodes);
     }
+    for (const field of document.querySelectorAll('[name="csrf_token"]')) field.value = token(fresh);
+    wind();
   }
 
   // What the page shows, as the server last rendered it.
@@ -73,7 +84,8 @@
   onClick('parallel', 'parallel-result', async () => {
     const count = 20;
     say('parallel-result', 'Emptying the cart…');
-    await post('/cart/empty'); // there is a session now, if there was none
+    await post('/cart/empty'); // there is a session now, if there was none,
+    await refresh(); // and with it a token
     say('parallel-result', `Sending ${count} requests…`);
     const sent = Array.from({ length: count }, () => post('/cart'));
     const answers = await Promise.allSettled(sent);
@@ -160,6 +172,52 @@
     say('untouched-result', `${cost.loads} loads, ${cost.saves} saves, cookie: ${cost.cookie}.`, free);
   });
 
+  onClick('direct', 'direct-result', async () => {
+    await send('/coins', quietly);
+    await refresh();
+    const cost = row('[data-request="GET /coins"]').dataset;
+    const record = byId('record-json')?.dataset;
+    const calls = `${cost.loads} ${cost.loads === '1' ? 'load' : 'loads'} moved ${cost.moved}`;
+    const of = record ? ` of ${record.size}.` : '.';
+    say('direct-result', calls + of, Number(cost.loads) <= 1);
+  });
+
+  // The clock of step 3. The server says how much is left; the clock of this machine may be
+  // wrong, so only the time since then is taken from it.
+  let clock; // undefined without a session
+  function wind() {
+    const face = document.querySelector('[data-left]')?.dataset;
+    const before = clock;
+    clock = face && { ...face, end: performance.now() + Number(face.left), told: before?.told };
+    if (face) {
+      if (byId('timeout-result').textContent) say('timeout-result', '');
+      tick();
+    } else if (before && before.end - performance.now() < 2000) {
+      byId('left-said').textContent = '';
+      say('timeout-result', `Your session has ended: ${before.last}.`);
+    }
+  }
+
+  // The time is not read out each second, only when little of it is left.
+  const warnings = [[10, '10 seconds left.'], [60, 'One minute left.']];
+
+  function tick() {
+    if (!clock) return;
+    const left = Math.max(clock.end - performance.now(), 0);
+    const seconds = Math.ceil(left / 1000);
+    const two = (n) => String(n).padStart(2, '0');
+    const hours = Math.floor(seconds / 3600);
+    const minutes = Math.floor(seconds / 60) % 60;
+    byId('left').textContent = (hours ? `${hours}:${two(minutes)}` : minutes) + `:${two(seconds % 60)}`;
+    byId('gauge').value = left;
+    const [at, text] = warnings.find(([at]) => seconds <= at) ?? [];
+    if (at !== clock.told) {
+      clock.told = at;
+      byId('left-said').textContent = at && at * 1000 < clock.whole ? text : '';
+    }
+    if (left === 0) look(); // whether it has ended is for the server to say
+  }
+
   // Other windows use the same session, so the page looks again now and then.
   async function look() {
     if (busy || document.visibilityState !== 'visible') return;
@@ -170,6 +228,8 @@
       byId('offline').hidden = false;
     }
   }
+  wind();
   setInterval(look, 3000);
+  setInterval(tick, 1000);
   document.addEventListener('visibilitychange', look);
 })();

@@ -5,6 +5,14 @@ import (
 	"time"
 )
 
+// volume puts a size into words, on one line.
+func volume(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d\u00a0B", n)
+	}
+	return fmt.Sprintf("%.1f\u00a0KB", float64(n)/1000)
+}
+
 // span puts a duration into words, in its two largest units.
 func span(d time.Duration) string {
 	d = max(d, 0).Truncate(time.Second)
