@@ -9,16 +9,20 @@ import (
 	"time"
 )
 
-// forStores calls f for each peer whose server is to be had on this machine, which is
-// every one with CI=true.
-func forStores(t *testing.T, f func(t *testing.T, p *storePeer, at place)) {
+// Each peer whose server is to be had on this machine, which is every one with CI=true.
+func TestStores(t *testing.T) {
 	for _, server := range storeServers {
 		t.Run(server.name, func(t *testing.T) {
 			at := server.start(t)
 			for _, p := range storePeers() {
-				if p.server == server.name {
-					t.Run(p.name, func(t *testing.T) { f(t, p, at) })
+				if p.server != server.name {
+					continue
 				}
+				t.Run(p.name, func(t *testing.T) {
+					t.Run("SessionsAreOutsideTheProcess", func(t *testing.T) { testSessionsAreOutside(t, p, at) })
+					t.Run("ASignInEndsTheTokenThatCameWithIt", func(t *testing.T) { testSignInEndsTheToken(t, p, at) })
+					t.Run("Trips", func(t *testing.T) { testTrips(t, p, at) })
+				})
 			}
 		})
 	}
@@ -47,90 +51,84 @@ func ask(t *testing.T, p *storePeer, s web, work task, cookie string) answer {
 }
 
 // What one request wrote, another program reads: it is in the store and not in the process.
-func TestSessionsOfStoresAreOutsideTheProcess(t *testing.T) {
-	forStores(t, func(t *testing.T, p *storePeer, at place) {
-		if p.alone {
-			return
-		}
-		one, other := startStore(t, p, at), startStore(t, p, at)
-		for _, data := range []*payload{small, large} {
-			cookie, err := signUp(one, data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ask(t, p, other, task{kind: read, data: data}, cookie)
-			if p.raw || p.only != "" { // what has no names, and what may answer from the past
-				continue
-			}
-			next := in(data.others)
-			ask(t, p, one, task{kind: write, data: data, next: next}, cookie)
-			for name, want := range map[string]string{data.probe: data.others[1], data.names[0]: data.values[0]} {
-				shown := *data
-				shown.probe = name
-				if a := ask(t, p, other, task{kind: show, data: &shown}, cookie); a.body != want {
-					t.Errorf("%s is %.20q, want %.20q", name, a.body, want)
-				}
-			}
-		}
-	})
-}
-
-func TestASignInEndsTheTokenThatCameWithIt(t *testing.T) {
-	forStores(t, func(t *testing.T, p *storePeer, at place) {
-		if p.raw || p.only != "" {
-			return
-		}
-		s := startStore(t, p, at)
-		before, err := signUp(s, small)
+func testSessionsAreOutside(t *testing.T, p *storePeer, at place) {
+	if p.alone {
+		return
+	}
+	one, other := startStore(t, p, at), startStore(t, p, at)
+	for _, data := range []*payload{small, large} {
+		cookie, err := signUp(one, data)
 		if err != nil {
 			t.Fatal(err)
 		}
-		after := requestCookie(ask(t, p, s, task{kind: signIn, data: small}, before).cookie)
-		if a := ask(t, p, s, task{kind: show, data: small}, after); a.body != small.values[len(small.values)/2] {
-			t.Errorf("the session holds %.20q", a.body)
+		ask(t, p, other, task{kind: read, data: data}, cookie)
+		if p.raw || p.only != "" { // what has no names, and what may answer from the past
+			continue
 		}
-		if a := ask(t, p, s, task{kind: show, data: small}, before); a.body != "" {
-			t.Errorf("with the token from before: %.20q", a.body)
+		next := in(data.others)
+		ask(t, p, one, task{kind: write, data: data, next: next}, cookie)
+		for name, want := range map[string]string{data.probe: data.others[1], data.names[0]: data.values[0]} {
+			shown := *data
+			shown.probe = name
+			if a := ask(t, p, other, task{kind: show, data: &shown}, cookie); a.body != want {
+				t.Errorf("%s is %.20q, want %.20q", name, a.body, want)
+			}
 		}
-	})
+	}
 }
 
-func TestTripsOfEachCase(t *testing.T) {
+func testSignInEndsTheToken(t *testing.T, p *storePeer, at place) {
+	if p.raw || p.only != "" {
+		return
+	}
+	s := startStore(t, p, at)
+	before, err := signUp(s, small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := requestCookie(ask(t, p, s, task{kind: signIn, data: small}, before).cookie)
+	if a := ask(t, p, s, task{kind: show, data: small}, after); a.body != small.values[len(small.values)/2] {
+		t.Errorf("the session holds %.20q", a.body)
+	}
+	if a := ask(t, p, s, task{kind: show, data: small}, before); a.body != "" {
+		t.Errorf("with the token from before: %.20q", a.body)
+	}
+}
+
+func testTrips(t *testing.T, p *storePeer, at place) {
 	want := map[string]map[string]float64{
 		"cloakroom": {"untouched": 0, "read": 1, "write": 2, "create": 1, "signin": 2, "read64k": 1, "write64k": 2},
 		"scs":       {"untouched": 1, "read": 1, "write": 2, "create": 1, "signin": 3, "read64k": 1, "write64k": 2},
 		"raw":       {"untouched": 0, "read": 1, "write": 2, "create": 1, "read64k": 1, "write64k": 2},
 	}
-	forStores(t, func(t *testing.T, p *storePeer, at place) {
-		if at.Addr == "" {
-			return
+	if at.Addr == "" {
+		return
+	}
+	child := &storeChild{peer: p}
+	if err := child.open(at, 1); err != nil {
+		t.Fatal(err)
+	}
+	defer child.home.close()
+	family, _, _ := strings.Cut(p.name, "-")
+	for _, c := range storeCases {
+		if !p.does(c) {
+			continue
 		}
-		child := &storeChild{peer: p}
-		if err := child.open(at, 1); err != nil {
-			t.Fatal(err)
+		got, err := child.trips(c, at)
+		n := want[family][c.name]
+		switch {
+		case p.only != "":
+			n = 0
+		case p.server == "memcached" && n == 2:
+			n = 3 // gets before cas
 		}
-		defer child.home.close()
-		family, _, _ := strings.Cut(p.name, "-")
-		for _, c := range storeCases {
-			if !p.does(c) {
-				continue
-			}
-			got, err := child.trips(c, at)
-			n := want[family][c.name]
-			switch {
-			case p.only != "":
-				n = 0
-			case p.server == "memcached" && n == 2:
-				n = 3 // gets before cas
-			}
-			if err != nil || got.Count != n || (got.Up == 0) != (n == 0) || (got.Down == 0) != (n == 0) {
-				t.Errorf("%s: %+v, %v; want %v trips", c.name, got, err, n)
-			}
-			if c.data == large && got.Down < 64_000 {
-				t.Errorf("%s: %v bytes came down", c.name, got.Down)
-			}
+		if err != nil || got.Count != n || (got.Up == 0) != (n == 0) || (got.Down == 0) != (n == 0) {
+			t.Errorf("%s: %+v, %v; want %v trips", c.name, got, err, n)
 		}
-	})
+		if c.data == large && got.Down < 64_000 {
+			t.Errorf("%s: %v bytes came down", c.name, got.Down)
+		}
+	}
 }
 
 func TestARunOfStoresHasFiguresForAllThatWasChosen(t *testing.T) {
