@@ -104,6 +104,17 @@ func TestAStrangeAnswerIsAnError(t *testing.T) {
 	}
 }
 
+func TestAnOldServerIsNamed(t *testing.T) {
+	const old = "-ERR Error compiling script (new function): user_script:1: unexpected symbol near '#'\r\n"
+	s, err := New(newFake(t, func([]string) string { return old }), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Save(t.Context(), "k", store.Change{}); err == nil || !strings.Contains(err.Error(), "Redis 7.0") {
+		t.Errorf("Save: %v", err)
+	}
+}
+
 // A version that the script did not make is none.
 func TestSaveTakesNoVersionThatCannotBe(t *testing.T) {
 	for _, answer := range []string{":0\r\n", ":-9\r\n", array(":0\r\n", bulk("1"), bulk("alice")), array(":-1\r\n", bulk("1"), bulk("alice"))} {

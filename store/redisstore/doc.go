@@ -4,20 +4,18 @@
 //
 // # Setup
 //
-//	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"127.0.0.1:6379"}, ConnWriteTimeout: 2 * time.Second})
-//	// check err
-//	sessions, err := redisstore.New(client, nil)
-//	// check err
-//	err = sessions.Check(ctx) // names what could end sessions before their time
+//	option := rueidis.ClientOption{InitAddress: []string{"127.0.0.1:6379"}}
+//	option.ConnWriteTimeout, option.MaxFlushDelay = 2*time.Second, 100*time.Microsecond
+//	client, err := rueidis.NewClient(option)     // check err
+//	sessions, err := redisstore.New(client, nil) // check err
+//	err = sessions.Check(ctx)                    // names what could end sessions before their time
 //
 // ConnWriteTimeout is how long a connection may hang before the client gives it up and
-// makes a new one; its default is ten seconds. With sentinels, set Sentinel.MasterSet, and
-// Sentinel.TopologyRefreshInterval so that a failover is noticed even when the news of it
-// got lost. These options of the client must stay as they are:
-//
-//   - ReplicaOnly, because replicas lag behind: they would let in who has signed out.
-//   - ConnLifetime, because rueidis sends a command again when a connection ends its life
-//     while the answer is under way, and a Save would then be made twice.
+// makes a new one; its default is ten seconds. MaxFlushDelay lets the commands of more
+// requests share a system call when there are many; its default is none. With sentinels,
+// set Sentinel.MasterSet, and Sentinel.TopologyRefreshInterval so that a failover is
+// noticed even when the news of it got lost. Leave ReplicaOnly as it is: replicas lag
+// behind, and would let in who has signed out. ConnLifetime is refused.
 //
 // With AlwaysPipelining, a call that waits alone on its connection returns at once when its
 // context is cancelled. Without, it returns at the deadline of the context; in all other
@@ -63,8 +61,8 @@
 //
 // ListOwner finds what is in the index and is still the owner's, and takes the rest out.
 // An entry outlives its session by as long as the session had left when it was told of;
-// the index ends with its last entry. When the index is lost, because its node was, each
-// session comes back with its next touch: its next Save that moves the expiry, which the
+// the index ends with its last entry. When the index is lost, because its node was or a
+// failover undid what it was told last, each session comes back with its next touch: its next Save that moves the expiry, which the
 // manager makes every tenth of the idle timeout while a session is in use. Until then
 // ListOwner misses it, and so does whoever signs an owner out everywhere. Without an idle
 // timeout there are no touches, and what was lost stays lost.

@@ -19,7 +19,10 @@ func foreign(at, found string) error {
 
 // problem makes of an error in an answer about a key what the caller is to be told.
 func (l *line) problem(ctx context.Context, at string, err error) error {
-	if !wrongType(err) {
+	switch {
+	case tooOld(err):
+		return fmt.Errorf("the server is older than Redis 7.0, which this store needs: %w", err)
+	case !wrongType(err):
 		return outage(ctx, err)
 	}
 	kind, err := l.do(ctx, l.client.B().Arbitrary("TYPE").Keys(at).Build()).ToString()
@@ -34,12 +37,15 @@ func wrongType(err error) bool {
 	return ok && strings.HasPrefix(refused.Error(), "WRONGTYPE")
 }
 
+// tooOld reports whether a server has choked on the first line of a script.
+func tooOld(err error) bool {
+	refused, ok := rueidis.IsRedisErr(err)
+	return ok && strings.Contains(refused.Error(), "near '#'")
+}
+
 // describe says what a script has refused to edit.
 func (l *line) describe(ctx context.Context, at string) error {
-	members, err := l.hash(ctx, at)
-	if err == nil {
-		_, err = read(at, members)
-	}
+	_, err := l.record(ctx, at)
 	if err == nil || errors.Is(err, store.ErrNotFound) {
 		return foreign(at, "a hash that is no session, or was none a moment ago")
 	}

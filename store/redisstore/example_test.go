@@ -14,6 +14,7 @@ func ExampleNew() {
 	client, err := rueidis.NewClient(rueidis.ClientOption{
 		InitAddress:      []string{"127.0.0.1:6379"},
 		ConnWriteTimeout: 2 * time.Second,
+		MaxFlushDelay:    100 * time.Microsecond,
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -33,6 +34,7 @@ func ExampleNew_cluster() {
 	client, err := rueidis.NewClient(rueidis.ClientOption{
 		InitAddress:      []string{"10.0.0.1:6379", "10.0.0.2:6379", "10.0.0.3:6379"},
 		ConnWriteTimeout: 2 * time.Second,
+		MaxFlushDelay:    100 * time.Microsecond,
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -48,6 +50,7 @@ func ExampleNew_sentinel() {
 	client, err := rueidis.NewClient(rueidis.ClientOption{
 		InitAddress:      []string{"10.0.0.1:26379", "10.0.0.2:26379", "10.0.0.3:26379"},
 		ConnWriteTimeout: 2 * time.Second,
+		MaxFlushDelay:    100 * time.Microsecond,
 		Sentinel:         rueidis.SentinelOption{MasterSet: "sessions", TopologyRefreshInterval: 5 * time.Second},
 	})
 	if err != nil {

@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -30,10 +29,10 @@ type KV struct {
 var _ kvstore.KV = (*KV)(nil)
 
 // NewKV returns a KV in what client is connected to, as [New] does a Store. It is an error
-// when client is nil. options may be nil.
+// when client is nil or has rueidis.ClientOption.ConnLifetime. options may be nil.
 func NewKV(client rueidis.Client, options *KVOptions) (*KV, error) {
-	if client == nil {
-		return nil, errors.New("redisstore: client is nil: make one with rueidis.NewClient first")
+	if err := checkClient(client); err != nil {
+		return nil, err
 	}
 	kv := &KV{line: newLine(client)}
 	if options != nil {

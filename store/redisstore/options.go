@@ -3,6 +3,7 @@ package redisstore
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -47,14 +48,31 @@ const (
 	defaultWaitTimeout = time.Second
 )
 
+// checkClient refuses a client that cannot be used. With ConnLifetime, rueidis sends a
+// command again when the connection's life ends before the answer is there, also one that
+// writes: a Save would be made twice. The client does not tell whether it has one, so this
+// looks for itself.
+func checkClient(client rueidis.Client) error {
+	if client == nil {
+		return errors.New("redisstore: client is nil: make one with rueidis.NewClient first")
+	}
+	if v := reflect.Indirect(reflect.ValueOf(client)); v.Kind() == reflect.Struct {
+		if f := v.FieldByName("hasLftm"); f.Kind() == reflect.Bool && f.Bool() {
+			return errors.New("redisstore: the client has rueidis.ClientOption.ConnLifetime, with which it may make a Save twice: leave it out")
+		}
+	}
+	return nil
+}
+
 func (o *Options) withDefaults(client rueidis.Client) (Options, error) {
 	var c Options
 	if o != nil {
 		c = *o
 	}
+	if err := checkClient(client); err != nil {
+		return c, err
+	}
 	switch {
-	case client == nil:
-		return c, errors.New("redisstore: client is nil: make one with rueidis.NewClient first")
 	case c.WaitReplicas < 0:
 		return c, fmt.Errorf("redisstore: Options.WaitReplicas is %d: use the number of replicas that a master has, or 0", c.WaitReplicas)
 	case c.WaitTimeout < 0:

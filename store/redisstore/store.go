@@ -33,7 +33,8 @@ var _ interface {
 // the last call of the Store has returned, to close. options may be nil. New sends
 // nothing; [Store.Check] tells whether the server is set up to keep sessions.
 //
-// It is an error when client is nil or a number in options is negative.
+// It is an error when client is nil or has rueidis.ClientOption.ConnLifetime, with which it
+// repeats writes, or when a number in options is negative.
 func New(client rueidis.Client, options *Options) (*Store, error) {
 	o, err := options.withDefaults(client)
 	if err != nil {
@@ -79,24 +80,19 @@ func (s *Store) load(ctx context.Context, key string) (store.Record, error) {
 			return rec, nil
 		}
 	}
-	at := s.at(key)
-	members, err := s.line.hash(ctx, at)
-	if err != nil {
-		return store.Record{}, err
-	}
-	return read(at, members)
+	return s.line.record(ctx, s.at(key))
 }
 
-// hash returns the members of a hash.
-func (l *line) hash(ctx context.Context, at string) (map[string]string, error) {
+// record loads the record that is at a Redis key.
+func (l *line) record(ctx context.Context, at string) (store.Record, error) {
 	// Built by hand, the command does not count as one that a client may send to replicas,
 	// which lag behind; it may be sent again when the connection breaks.
 	cmd := l.client.B().Arbitrary("HGETALL").Keys(at).Build().ToRetryable()
 	members, err := l.do(ctx, cmd).AsStrMap()
 	if err != nil {
-		return nil, l.problem(ctx, at, err)
+		return store.Record{}, l.problem(ctx, at, err)
 	}
-	return members, nil
+	return read(at, members)
 }
 
 // LoadFields is [Store.Load] with only the named fields in the record: the others are not
@@ -121,8 +117,7 @@ func (s *Store) loadFields(ctx context.Context, key string, names []string) (sto
 		return store.Record{}, s.line.problem(ctx, at, err)
 	}
 	if len(values) == 0 || values[0].IsNil() {
-		// No record, or something that is none: Load knows how to tell.
-		rec, err := s.load(ctx, key)
+		rec, err := s.line.record(ctx, at) // or something that is none
 		rec.Fields = rec.Fields.Pick(names...)
 		return rec, err
 	}

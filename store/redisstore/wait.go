@@ -33,8 +33,8 @@ func (s *Store) waits(ctx context.Context, at string, c command, eval bool) ruei
 	} else {
 		answers = client.DoMulti(ctx, c(client.B(), eval), s.wait(ctx))
 	}
-	if n, err := answers[0].ToInt64(); err != nil || n < 0 {
-		return answers[0] // nothing was changed, so there is nothing to wait for
+	if changedNothing(answers[0]) {
+		return answers[0]
 	}
 	n, err := answers[1].ToInt64()
 	if err == nil && n < int64(s.options.WaitReplicas) {
@@ -45,6 +45,16 @@ func (s *Store) waits(ctx context.Context, at string, c command, eval bool) ruei
 		return rueidis.NewErrorResult(err)
 	}
 	return answers[0]
+}
+
+// changedNothing reports whether a script has refused, so that there is nothing to wait for.
+func changedNothing(answer rueidis.RedisResult) bool {
+	m, err := answer.ToMessage()
+	if err != nil {
+		return true
+	}
+	n, err := m.AsInt64()
+	return m.IsInt64() && err == nil && n < 0
 }
 
 // wait ends a little before ctx does, so that there is time to say how many there were.

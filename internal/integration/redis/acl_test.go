@@ -18,6 +18,7 @@ import (
 
 // The package comment of redisstore says which rights a Redis user needs.
 func TestTheRightsOfThePackageCommentAreEnough(t *testing.T) {
+	t.Parallel()
 	file, err := os.Open("../../../store/redisstore/doc.go")
 	if err != nil {
 		t.Fatal(err)

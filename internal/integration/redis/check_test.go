@@ -14,6 +14,7 @@ import (
 )
 
 func TestCheckTellsWhatCouldEndSessions(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(testing.TB, ...servers.Mode) *servers.Server{"redis": servers.Redis, "valkey": servers.Valkey} {
 		t.Run(name, func(t *testing.T) {
 			server := start(t, servers.Durable)
@@ -120,6 +121,7 @@ func showReplicas(t testing.TB, g *servers.Group) {
 
 // A replica lags behind. That it has no such session is no answer.
 func TestAReplicaIsNotBelieved(t *testing.T) {
+	t.Parallel()
 	_, replicas, client := replicated(t)
 	s := newStore(t, client, redisstore.Options{Prefix: "p:"})
 	create(t, s, "k", "alice")
@@ -184,6 +186,7 @@ func TestReadsDoNotGoToReplicas(t *testing.T) {
 
 // When its memory is full, Redis takes no more; but sessions can still be read and ended.
 func TestWhenMemoryIsFullSessionsCanBeReadAndEnded(t *testing.T) {
+	t.Parallel()
 	master, _, client := replicated(t)
 	_ = master
 	s := newStore(t, client, redisstore.Options{})

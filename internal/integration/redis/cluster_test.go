@@ -88,6 +88,7 @@ func slotNumber(t testing.TB, slot string) int64 {
 // While a slot moves, both nodes send the client on: ASK for what has moved, MOVED when
 // all has. Nothing is lost, nothing is done twice, and no answer is wrong.
 func TestRecordsAreFoundWhileTheirSlotMoves(t *testing.T) {
+	t.Parallel()
 	g := servers.RedisCluster(t)
 	for name, options := range map[string]redisstore.Options{
 		"plain": {Prefix: "plain:"}, "waiting": {Prefix: "waiting:", WaitReplicas: 1, WaitTimeout: 10 * time.Second},
@@ -143,6 +144,7 @@ func TestRecordsAreFoundWhileTheirSlotMoves(t *testing.T) {
 // A part of a Cluster that has no master cannot say anything: neither that there is no such
 // session, nor that a sign-out is done.
 func TestADeadPartOfAClusterIsAnOutage(t *testing.T) {
+	t.Parallel()
 	g := servers.RedisCluster(t)
 	client := toGroup(t, g)
 	s := newStore(t, client, redisstore.Options{})

@@ -22,6 +22,7 @@ const slack = 4 * time.Second
 // A server that hangs holds nobody up: neither those that wait for an answer, nor those
 // that wait for a connection, nor those for whom there is no room in a queue.
 func TestCallsEndWithTheirContextWhenTheServerHangs(t *testing.T) {
+	t.Parallel()
 	server := servers.Redis(t)
 	for name, option := range map[string]rueidis.ClientOption{
 		"defaults": {}, "always pipelining": {AlwaysPipelining: true},

@@ -121,6 +121,7 @@ func inParallel(n int, f func(i int)) {
 
 // A walk that has lost its place must not look like one that has seen everything.
 func TestListEndsWithAnErrorWhenTheServerIsAnotherOne(t *testing.T) {
+	t.Parallel()
 	server := servers.Redis(t, servers.Durable)
 	s := newStore(t, toServer(t, server.Addr()), redisstore.Options{})
 	fill(t, s, 3000)
@@ -146,6 +147,7 @@ func TestListEndsWithAnErrorWhenTheServerIsAnotherOne(t *testing.T) {
 
 // Slots that move take their records along, to a master that was walked over or will be.
 func TestListEndsWithAnErrorWhenSlotsMove(t *testing.T) {
+	t.Parallel()
 	g := servers.RedisCluster(t)
 	client := toGroup(t, g)
 	s := newStore(t, client, redisstore.Options{})

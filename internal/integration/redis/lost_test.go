@@ -1,7 +1,9 @@
 package redis_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -120,5 +122,24 @@ func TestAServerThatForgotTheScriptsIsTaughtThemAgain(t *testing.T) {
 				t.Errorf("the index holds %q", members)
 			}
 		})
+	}
+}
+
+// rueidis repeats a Save when the life of its connection ends before the answer is there.
+func TestAClientThatRepeatsWritesIsRefused(t *testing.T) {
+	for name, option := range map[string]rueidis.ClientOption{
+		"redis":    {InitAddress: []string{sharedRedis(t).Addr()}},
+		"cluster":  {InitAddress: sharedCluster(t).Addrs()},
+		"sentinel": {InitAddress: sharedSentinel(t).Addrs(), Sentinel: rueidis.SentinelOption{MasterSet: sharedSentinel(t).MasterName}},
+	} {
+		option.ConnLifetime = time.Hour
+		client := connect(t, option)
+		_, err := redisstore.New(client, nil)
+		_, errKV := redisstore.NewKV(client, nil)
+		for _, err := range []error{err, errKV} {
+			if err == nil || !strings.Contains(err.Error(), "ConnLifetime") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
 	}
 }

@@ -42,6 +42,7 @@ func await(t testing.TB, what string, done func() bool) {
 }
 
 func TestWhatOpensOrEndsASessionWaitsForReplicas(t *testing.T) {
+	t.Parallel()
 	_, replicas, client := replicated(t)
 	ctx := t.Context()
 	s := newStore(t, client, redisstore.Options{WaitReplicas: 2, WaitTimeout: 300 * time.Millisecond})
@@ -49,9 +50,10 @@ func TestWhatOpensOrEndsASessionWaitsForReplicas(t *testing.T) {
 	secret := store.Change{Set: fields("$secret", `"x"`)}
 	create := store.Change{Create: true, Set: secret.Set, ExpiresAt: inAnHour()}
 	signIn := store.Change{Set: fields("$secret", `"y"`, "$epoch", "1"), Owner: &owner, ExpiresAt: inAnHour()}
-	save(t, s, "k", create)
-	save(t, s, "other", create)
-	save(t, s, "third", create)
+	patient := newStore(t, client, redisstore.Options{WaitReplicas: 2, WaitTimeout: time.Minute})
+	for _, key := range []string{"k", "other", "third"} {
+		save(t, patient, key, create)
+	}
 
 	for _, r := range replicas[1:] {
 		r.Pause()
@@ -59,6 +61,7 @@ func TestWhatOpensOrEndsASessionWaitsForReplicas(t *testing.T) {
 	}
 	for what, c := range map[string]store.Change{
 		"a new secret": secret, "a new epoch": {Set: fields("$epoch", "2")}, "no epoch": {Unset: []string{"$epoch"}}, "a sign-in": signIn,
+		"a sign-in that keeps the expiry": {Set: fields("$epoch", "3"), Owner: &owner},
 	} {
 		_, err := s.Save(ctx, "k", c)
 		if !errors.Is(err, redisstore.ErrTooFewReplicas) || isAnswer(err) || !strings.Contains(err.Error(), "1 of 2") {
@@ -97,15 +100,15 @@ func TestWhatOpensOrEndsASessionWaitsForReplicas(t *testing.T) {
 	for _, r := range replicas[1:] {
 		r.Resume()
 	}
-	s = newStore(t, client, redisstore.Options{WaitReplicas: 2, WaitTimeout: time.Minute})
-	save(t, s, "fine", create)
-	if err := s.Delete(ctx, "fine"); err != nil {
+	save(t, patient, "fine", create)
+	if err := patient.Delete(ctx, "fine"); err != nil {
 		t.Error(err)
 	}
 }
 
 // Calls that wait do not hold up those that do not: they have connections of their own.
 func TestWaitingHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	_, replicas, client := replicated(t)
 	s := newStore(t, client, redisstore.Options{WaitReplicas: 2, WaitTimeout: time.Hour})
 	create := store.Change{Create: true, Set: fields("a", "1"), ExpiresAt: inAnHour()}
