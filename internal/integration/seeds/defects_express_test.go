@@ -205,7 +205,8 @@ func lifetimeRenewalAndTheirRaces(t *testing.T) {
 }
 
 func defaultsAreQuietAndIDsMayTakeTheirTime(t *testing.T) {
-	t.Run("defaults", nothingIsSavedThatNobodyChanged)
+	t.Run("visitors", aCrawlerLeavesNothing)
+	t.Run("reads", anUnchangedSessionIsNotWritten)
 	t.Run("an ID that comes from elsewhere", func(t *testing.T) {
 		ids := make(chan [15]byte)
 		s := newSite(t, cloakroom.Config{NewID: func(ctx context.Context) ([15]byte, error) {

@@ -3,6 +3,7 @@ package seeds
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
@@ -173,4 +175,53 @@ func redisForgetsWhatHasExpired(t *testing.T) {
 	if strings.Contains(s.ask("TYPE", s.at(token)), "hash") {
 		t.Error("the request brought it back")
 	}
+}
+
+// TestTheOneCaseOfConnectRedis has no ID: a walk through all that its store can do.
+func TestTheOneCaseOfConnectRedis(t *testing.T) {
+	s := newRedisSite(t)
+	b := s.browser()
+	token := b.set("ada").token()
+	left := func() time.Duration {
+		t.Helper()
+		ms, err := strconv.ParseInt(s.ask("PTTL", s.at(token)), 10, 64)
+		noError(t, err)
+		return time.Duration(ms) * time.Millisecond
+	}
+	if d := left(); d > 24*time.Hour || d < 23*time.Hour {
+		t.Errorf("by default %v are left", d)
+	}
+	b.with(func(session *cloakroom.Session) { session.SetIdleTimeout(time.Minute) })
+	if d := left(); d > time.Minute || d < 30*time.Second {
+		t.Errorf("with an end of its own %v are left", d)
+	}
+	s.ask("PEXPIRE", s.at(token), "20000")
+	b.with((*cloakroom.Session).Touch)
+	if d := left(); d < 30*time.Second {
+		t.Errorf("after a touch %v are left", d)
+	}
+	ids := map[string]bool{idOf(token): true}
+	for range 300 {
+		session, err := s.m.Open(t.Context())
+		noError(t, err)
+		name.Set(session, "ada")
+		ticket, err := s.m.Commit(t.Context(), session)
+		noError(t, err)
+		ids[idOf(ticket.Token)] = true
+	}
+	for key, err := range s.store.Store.(store.Lister).List(t.Context()) {
+		noError(t, err)
+		if !ids[key] {
+			t.Errorf("%q is listed twice, or is none of them", key)
+		}
+		delete(ids, key)
+		noError(t, s.store.Store.Delete(t.Context(), key)) // as it clears
+	}
+	want(t, "not listed", len(ids), 0)
+	b.signedOut()
+	token = b.set("ada").token()
+	_, err := s.store.Store.Save(t.Context(), idOf(token), store.Change{ExpiresAt: time.Now().Add(-time.Second)})
+	noError(t, err)
+	want(t, "keys after an end in the past", s.ask("EXISTS", s.at(token)), "0")
+	b.signedOut()
 }

@@ -55,6 +55,13 @@ func (s *spy) calls() (loads, saves, deletes int) {
 	return loads, saves, deletes
 }
 
+// asked returns the fields that LoadFields was asked for since the last calls.
+func (s *spy) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fields
+}
+
 func (s *spy) Unwrap() store.Store { return s.Store }
 
 func (s *spy) Load(ctx context.Context, key string) (store.Record, error) {
