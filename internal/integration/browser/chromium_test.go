@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -51,8 +52,9 @@ func openDemo(t *testing.T, path string) (*demo, *tab) {
 	return d, openTab(t, program, d.url)
 }
 
-// openTab starts a browser with an empty profile. It ends with the test.
-func openTab(t *testing.T, program, base string) *tab {
+// openTab starts a browser with an empty profile, and with extra flags. It ends with the
+// test.
+func openTab(t *testing.T, program, base string, extra ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
 	dir := t.TempDir()
 	opts := []chromedp.ExecAllocatorOption{
@@ -62,6 +64,7 @@ func openTab(t *testing.T, program, base string) *tab {
 	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync"} {
 		opts = append(opts, chromedp.Flag(flag, true))
 	}
+	opts = append(opts, extra...)
 	if os.Geteuid() == 0 {
 		opts = append(opts, chromedp.NoSandbox) // Chromium has no sandbox for root
 	}
@@ -237,33 +240,47 @@ func (b *tab) wantText(selector, want string) {
 // the cookie was set.
 func (b *tab) session() (id, secret string) {
 	b.t.Helper()
+	c := b.cookie()
+	if c == nil {
+		return "", ""
+	}
+	if !c.HTTPOnly || !c.Secure || c.Path != "/" || c.SameSite != network.CookieSameSiteLax {
+		b.t.Errorf("the cookie is set as %+v, want HttpOnly, Secure, Path=/ and SameSite=Lax", c)
+	}
+	const idLen = 20
+	return c.Value[:idLen], c.Value[idLen:]
+}
+
+// cookie returns the only cookie that the demo sets, or nil.
+func (b *tab) cookie() *network.Cookie {
+	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	all, err := chromedp.Call(ctx, network.GetCookies, network.GetCookiesParams{})
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	var found *network.Cookie
 	for _, c := range all.Cookies {
 		if c.Name != "__Host-session" {
 			b.t.Errorf("the cookie %q is set, and only __Host-session is expected", c.Name)
 			continue
 		}
-		if !c.HTTPOnly || !c.Secure || c.Path != "/" || c.SameSite != network.CookieSameSiteLax {
-			b.t.Errorf("the cookie is set as %+v, want HttpOnly, Secure, Path=/ and SameSite=Lax", c)
-		}
-		const idLen = 20
-		return c.Value[:idLen], c.Value[idLen:]
+		found = c
 	}
-	return "", ""
+	return found
 }
 
-// wantQuiet fails the test when the console had something to complain about.
-func (b *tab) wantQuiet() {
+// wantQuiet fails the test when the console had something to complain about, other than
+// lines that have expected in them.
+func (b *tab) wantQuiet(expected ...string) {
 	b.t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, problem := range b.problems {
-		b.t.Errorf("the console says: %s", problem)
+		if !slices.ContainsFunc(expected, func(text string) bool { return strings.Contains(problem, text) }) {
+			b.t.Errorf("the console says: %s", problem)
+		}
 	}
 }
 

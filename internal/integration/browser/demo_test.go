@@ -69,11 +69,11 @@ type demo struct {
 var openLine = regexp.MustCompile(`^Open (http://localhost:\d+)$`)
 
 // startDemo starts the command on a port that the system chooses, with sessions in the
-// SQLite file at path, and stops it with the test.
-func startDemo(t *testing.T, path string) *demo {
+// SQLite file at path and with extra flags, and stops it with the test.
+func startDemo(t *testing.T, path string, extra ...string) *demo {
 	t.Helper()
 	d := &demo{
-		cmd:    exec.Command(tool(t), "demo", "-addr", "127.0.0.1:0", "-store", "sqlite:"+path),
+		cmd:    exec.Command(tool(t), append([]string{"demo", "-addr", "127.0.0.1:0", "-store", "sqlite:" + path}, extra...)...),
 		stderr: new(bytes.Buffer),
 		ended:  make(chan error, 1),
 		exited: make(chan struct{}),

@@ -11,18 +11,22 @@ import (
 // Whether it looks right is for people to judge, from the screenshots; that nothing sticks
 // out sideways, and that the colours follow the system, is checked here.
 func TestPageFitsEveryScreenInLightAndDark(t *testing.T) {
+	t.Parallel()
 	_, b := openDemo(t, filepath.Join(t.TempDir(), "sessions.db"))
 	b.open("/")
 	b.signIn("Ada")
+	b.leaveMessage("Bring the umbrella back on Tuesday.")
 	b.act("#parallel")
 	b.act("#race")
 	b.keep("demo-signed-out")
 	// The results stay on the page while the session gets an owner and visits again.
 	b.do(chromedp.Evaluate[chromedp.Void](`(async () => {
-		await fetch("/sign-in", {method: "POST", headers: {Accept: "application/json"}, body: new URLSearchParams({name: "Ada"})});
+		await fetch("/sign-in", {method: "POST", headers: {Accept: "application/json"}, body: new URLSearchParams({name: "Ada", remember: "yes"})});
+		await fetch("/coins", {method: "POST", headers: {Accept: "application/json"}});
 		for (let i = 0; i < 12; i++) await fetch("/");
 	})()`, chromedp.EvalAwaitPromise))
 	b.act("#parallel")
+	b.act("#direct")
 	b.act("#untouched")
 	b.until(`document.querySelector("#visits").innerText === "12"`)
 

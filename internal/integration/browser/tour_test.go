@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -14,6 +15,7 @@ import (
 
 // Every step of the tour, in one browser, from the first visit to the end of the program.
 func TestTheTourShowsWhatItPromises(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	d, b := openDemo(t, path)
 	step := func(name string, f func(t *testing.T)) {
@@ -56,10 +58,26 @@ func TestTheTourShowsWhatItPromises(t *testing.T) {
 	step("the session is described", func(t *testing.T) {
 		id, _ := b.session()
 		for _, want := range []string{
-			"ID " + id, "Owner Ada", "Age ", "Created ", "Last seen ", "Ends if unused in 23 h 59 min", "Ends in any case in 29 d 23 h",
+			"ID " + id, "Owner Ada", "Age ", "Created ", "Last seen ", "Cookie goes when the browser is closed",
+			"Ends if unused in 23 h 59 min", "Ends in any case in 29 d 23 h",
 		} {
 			b.wantText("#session", want)
 		}
+	})
+
+	step("who is remembered has a cookie that outlives the browser", func(t *testing.T) {
+		if c := b.cookie(); !c.Session {
+			t.Errorf("without the box ticked the cookie is %+v, want one that goes with the browser", c)
+		}
+		b.click("#remember")
+		b.signIn("Ada")
+		const days = 24 * 3600
+		left := time.Until(time.Unix(int64(b.cookie().Expires), 0)).Seconds()
+		if c := b.cookie(); c.Session || left < 29*days || left > 30*days {
+			t.Errorf("with the box ticked the cookie is %+v, want one that stays for 30 days", c)
+		}
+		b.wantText("#owner", "Your cookie stays when the browser is closed.")
+		b.wantText("#session", "Cookie stays when the browser is closed until ")
 	})
 
 	step("of 20 parallel requests none is lost", func(t *testing.T) {
@@ -92,10 +110,45 @@ func TestTheTourShowsWhatItPromises(t *testing.T) {
 		b.until(`document.querySelector("#record-json").innerText.includes('"cart": [1]')`)
 	})
 
+	step("a message is shown once, after the redirect", func(t *testing.T) {
+		b.wantText("#message", "No message was left for this visit.")
+		b.leaveMessage("Mind the step.")
+		b.wantText("#message", "Mind the step. That was it: the next visit will find it gone.")
+		b.leave(".under a")
+		b.wantText("#message", "No message was left for this visit.")
+	})
+
+	step("images and looks do not use a message up", func(t *testing.T) {
+		b.do(chromedp.Evaluate[chromedp.Void](`(async () => {
+			const headers = {Accept: "application/json"};
+			await fetch("/message", {method: "POST", headers, body: new URLSearchParams({message: "Still here."})});
+			const image = new Image();
+			image.src = "/ticket.svg?again";
+			await image.decode();
+			await fetch("/live");
+			await fetch("/coins");
+		})()`, chromedp.EvalAwaitPromise))
+		b.until(`document.querySelector("#record-json").innerText.includes("Still here.")`)
+		b.wantText("#message", "No message was left for this visit.")
+		b.leave(".under a")
+		b.wantText("#message", "Still here.")
+	})
+
+	step("one value is read without loading the session", func(t *testing.T) {
+		b.leave(`form[action="/coins"] button`)
+		b.leave(`form[action="/coins"] button`)
+		b.wantText("#coins", "2 coins in the tip jar.")
+		b.act("#direct")
+		if got := b.text("#direct-result"); !regexp.MustCompile(`^1 load moved (\d+) B of (\d+) B\.$`).MatchString(got) {
+			t.Errorf("the result is %q, want one load and what it has moved", got)
+		}
+		b.wantText("#ledger tbody tr", "GET /coins 1 ")
+	})
+
 	step("an untouched route costs nothing", func(t *testing.T) {
 		b.act("#untouched")
 		b.wantText("#untouched-result", "0 loads, 0 saves, cookie: none.")
-		b.wantText("#ledger tbody tr", "GET /untouched 0 0 0 none")
+		b.wantText("#ledger tbody tr", "GET /untouched 0 0 0 0 B none")
 	})
 
 	step("a sign-out wins against a slow request", func(t *testing.T) {
@@ -156,6 +209,7 @@ func TestTheTourShowsWhatItPromises(t *testing.T) {
 }
 
 func TestSigningInNeedsNoMouse(t *testing.T) {
+	t.Parallel()
 	d, b := openDemo(t, filepath.Join(t.TempDir(), "sessions.db"))
 	b.open("/")
 	var order []string
@@ -188,9 +242,10 @@ func TestSigningInNeedsNoMouse(t *testing.T) {
 }
 
 func TestResultsDoNotMoveTheFocus(t *testing.T) {
+	t.Parallel()
 	d, b := openDemo(t, filepath.Join(t.TempDir(), "sessions.db"))
 	b.open("/")
-	for _, id := range []string{"parallel", "race", "untouched"} {
+	for _, id := range []string{"parallel", "race", "direct", "untouched"} {
 		b.focus("#" + id)
 		b.do(chromedp.KeyEvent(kb.Enter))
 		b.until(fmt.Sprintf(`document.querySelector("#%s-result").matches(".good")`, id))
@@ -206,6 +261,7 @@ func TestResultsDoNotMoveTheFocus(t *testing.T) {
 }
 
 func TestFormsWorkWithoutScript(t *testing.T) {
+	t.Parallel()
 	d, b := openDemo(t, filepath.Join(t.TempDir(), "sessions.db"))
 	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		t.Fatal(err)
@@ -221,7 +277,17 @@ func TestFormsWorkWithoutScript(t *testing.T) {
 	b.leave("#untouched")
 	b.wantText("main", "This page did not look at your session.")
 	b.leave("main a")
-	b.wantText("#ledger tbody tr", "GET /untouched 0 0 0 none")
+	b.wantText("#ledger tbody tr", "GET /untouched 0 0 0 0 B none")
+	b.leaveMessage("By hand.")
+	b.wantText("#message-shown", "By hand.")
+	b.leave(`form[action="/coins"] button`)
+	b.leave("#direct")
+	b.wantText("main", "1 coin in the tip jar.")
+	b.leave("main a")
+	b.click(`[value="5m"]`)
+	b.leave(`form[action="/timeout"] button`)
+	b.wantText("#left", ":")
+	b.wantText("#timeout", "Without JavaScript the clock stands still")
 	b.leave(`form[action="/sign-out"] button`)
 	b.wantText("#owner", "You are not signed in.")
 	b.wantQuiet()
@@ -234,6 +300,14 @@ func (b *tab) signIn(name string) {
 	b.click("#name")
 	b.do(chromedp.KeyEvent(name))
 	b.leave(".fields button")
+}
+
+// leaveMessage leaves one by form.
+func (b *tab) leaveMessage(text string) {
+	b.t.Helper()
+	b.click("#message-text")
+	b.do(chromedp.KeyEvent(text))
+	b.leave(`form[action="/message"] button`)
 }
 
 // act clicks a button that shows its result beneath it, and waits for that.

@@ -54,6 +54,7 @@ func TestAStoreThatReadsWholeRecordsIsCountedAsSuch(t *testing.T) {
 	if request, moved := v.cost(); request != "GET /coins 1 0 0 none" || moved != "2.1\u00a0KB" {
 		t.Errorf("counting is listed as %q, moved %s, want one load of the whole record", request, moved)
 	}
+	v.wantPage("The record at that key, with 2.1\u00a0KB of fields")
 	if page := newVisitor(t).page(); !strings.Contains(page, "All other values stay where they are.") {
 		t.Error("a store that reads single fields is not said to")
 	}
