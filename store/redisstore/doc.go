@@ -17,9 +17,11 @@
 // noticed even when the news of it got lost. Leave ReplicaOnly as it is: replicas lag
 // behind, and would let in who has signed out. ConnLifetime is refused.
 //
-// With AlwaysPipelining, a call that waits alone on its connection returns at once when its
-// context is cancelled. Without, it returns at the deadline of the context; in all other
-// cases a call returns within 20 milliseconds of the end of its context.
+// A call returns within 20 milliseconds of the end of its context, with two exceptions. One
+// that is alone on its connection returns at the deadline of its context although that was
+// cancelled earlier, unless the client has AlwaysPipelining. And one that finds its
+// connection gone waits for a caller that is making a new one, for as long as the context
+// of that caller lasts.
 //
 // # Keys
 //

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/cloakroom-go/cloakroom/internal/integration/proxy"
 	"github.com/cloakroom-go/cloakroom/internal/integration/servers"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/redisstore"
@@ -39,10 +40,35 @@ func TestCallsEndWithTheirContextWhenTheServerHangs(t *testing.T) {
 	}
 }
 
+// The connections are gone, and whoever makes a new one gets no answer to it.
+func TestCallsEndWithTheirContextWhenNoConnectionCanBeMade(t *testing.T) {
+	t.Parallel()
+	for _, callers := range []int{1, 300} {
+		t.Run(fmt.Sprint(callers), func(t *testing.T) {
+			p := proxy.New(t, sharedRedis(t).Addr())
+			client := toServer(t, p.Addr())
+			s := newStore(t, client, redisstore.Options{})
+			for range 3 {
+				await(t, "the connections", func() bool { return s.Ping(within(t, time.Second)) == nil })
+				p.Stall(true)
+				p.Cut()
+				callAndWait(t, s, callers)
+				p.Stall(false)
+			}
+		})
+	}
+}
+
 func hang(t *testing.T, server *servers.Server, s *redisstore.Store, callers int) {
 	t.Helper()
 	server.Pause()
 	defer server.Resume()
+	callAndWait(t, s, callers)
+}
+
+// callAndWait makes calls that get no answer, and demands that they return.
+func callAndWait(t *testing.T, s *redisstore.Store, callers int) {
+	t.Helper()
 	var wg sync.WaitGroup
 	for i := range callers {
 		wg.Go(func() {
