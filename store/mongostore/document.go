@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -9,8 +10,13 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// maxDocument is what MongoDB takes at most, in bytes of BSON.
-const maxDocument = 16 << 20
+const (
+	// maxDocument is what MongoDB takes at most, in bytes of BSON.
+	maxDocument = 16 << 20
+	// maxVersion is the last one that a document can hold. A version that counts
+	// microseconds gets there in 292 thousand years.
+	maxVersion = math.MaxInt64
+)
 
 // encode returns the document of a record: _id, version, owner, expires and fields.
 func encode(key string, rec store.Record) (bson.Raw, error) {
@@ -49,8 +55,8 @@ type stored struct {
 // [store.ErrMalformed].
 func decode(doc bson.Raw, now time.Time) (stored, error) {
 	version, ok := doc.Lookup("version").Int64OK()
-	if !ok || version <= 0 {
-		return stored{}, wrong(doc, "version", "a long greater than 0")
+	if !ok || version <= 0 || version == maxVersion {
+		return stored{}, wrong(doc, "version", "a long greater than 0 that can grow")
 	}
 	expires, ok := doc.Lookup("expires").DateTimeOK()
 	if !ok {
@@ -116,7 +122,7 @@ func typeOf(v bson.RawValue) string {
 }
 
 // isVersioned matches what a Store has written, expired or not, as far as one field tells.
-var isVersioned = bson.D{{Key: "version", Value: bson.D{{Key: "$type", Value: "long"}, {Key: "$gt", Value: int64(0)}}}}
+var isVersioned = bson.D{{Key: "version", Value: bson.D{{Key: "$type", Value: "long"}, {Key: "$gt", Value: int64(0)}, {Key: "$lt", Value: int64(maxVersion)}}}}
 
 // isRecord matches the documents that decode takes for records, as far as a filter can tell
 // without naming fields. A filter on a type also looks into arrays, hence the last part.

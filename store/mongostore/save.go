@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -83,8 +82,8 @@ func (s *Store) create(ctx context.Context, key string, change store.Change) (ve
 		if doc, err = encode(key, rec); err != nil {
 			return 0, err
 		}
-		filter := bson.D{{Key: "_id", Value: key}, {Key: "version", Value: int64(old.rec.Version)}, isOver(time.Now())}
-		done, err := s.coll.ReplaceOne(ctx, filter, doc)
+		over := bson.D{{Key: "_id", Value: key}, {Key: "version", Value: int64(old.rec.Version)}}
+		done, err := s.coll.ReplaceOne(ctx, over, doc)
 		if err != nil || done.MatchedCount == 1 {
 			return rec.Version, outage(ctx, err)
 		}
@@ -103,7 +102,7 @@ func (s *Store) edit(ctx context.Context, key string, change store.Change) (vers
 	base := change.Base
 	for range tries {
 		if !e.never {
-			if base != nil && base.Version > 0 && base.Version < math.MaxInt64 {
+			if base != nil && base.Version > 0 && base.Version < maxVersion {
 				version, err = s.swap(ctx, e, base.Version)
 			} else {
 				version, err = s.update(ctx, e)

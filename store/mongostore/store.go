@@ -155,17 +155,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// outage makes err, which may be nil, say that ctx has ended, when that is the reason: the
-// driver has errors of its own for it.
+// outage makes err, which may be nil, say that ctx has ended: not all errors of the driver do.
 func outage(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	end := ctx.Err()
-	if deadline, ok := ctx.Deadline(); ok && end == nil && !time.Now().Before(deadline) {
-		end = context.DeadlineExceeded // the driver's timer may run before that of ctx
-	}
-	if end != nil && !errors.Is(err, end) {
+	if end := ctx.Err(); err != nil && end != nil && !errors.Is(err, end) {
 		return fmt.Errorf("%w: %w", end, err)
 	}
 	return err

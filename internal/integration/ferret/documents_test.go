@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -88,6 +89,7 @@ func TestWhatIsNoRecordIsReportedAndLeftAsItIs(t *testing.T) {
 		{bson.D{{Key: "version", Value: int32(7)}}, "version is of type 32-bit integer"},
 		{bson.D{{Key: "version", Value: int64(0)}}, "version is 0"},
 		{bson.D{{Key: "version", Value: int64(-7)}}, "version is -7"},
+		{bson.D{{Key: "version", Value: int64(math.MaxInt64)}}, "version is 9223372036854775807"},
 		{bson.D{{Key: "version", Value: bson.A{int64(7)}}}, "version is of type array"},
 		{bson.D{{Key: "owner", Value: nil}}, "owner is missing, want a string"},
 		{bson.D{{Key: "owner", Value: int32(7)}}, "owner is of type 32-bit integer"},
@@ -255,5 +257,25 @@ func TestNamesThatNoFieldCanHave(t *testing.T) {
 	}
 	if rec, err := s.LoadFields(t.Context(), "k", append(bad, "a", "a")...); err != nil || rec.Fields != fieldsOf(t, "a", "1") {
 		t.Errorf("LoadFields: %+v, %v", rec, err)
+	}
+}
+
+// Also where the clock that gave an expired record its version was ahead of ours.
+func TestTheVersionGrowsOverAnExpiredRecordFromTheFuture(t *testing.T) {
+	coll := collection(t, connect(t, server(t).URL()))
+	s := open(t, coll, nil)
+	const version = 1 << 60
+	put(t, coll, bson.D{
+		{Key: "_id", Value: "k"},
+		{Key: "version", Value: int64(version)},
+		{Key: "owner", Value: "u"},
+		{Key: "expires", Value: time.Now().Add(-time.Minute)},
+		{Key: "fields", Value: bson.D{{Key: "a", Value: "1"}}},
+	})
+	if got := save(t, s, "k", creation(t, "b", "2")); got <= version {
+		t.Errorf("the version is %d after %d", got, version)
+	}
+	if rec := load(t, s, "k"); rec.Version <= version || rec.Owner != "" || rec.Fields != fieldsOf(t, "b", "2") {
+		t.Errorf("%+v", rec)
 	}
 }
