@@ -51,7 +51,6 @@ var (
 func shape(text string) string {
 	text = blanks.ReplaceAllString(text, "")
 	text = date.ReplaceAllString(text, "<date>")
-	text = number.ReplaceAllString(text, "<number>")
 	text = rule.ReplaceAllString(text, "-----")
 	text = word.ReplaceAllStringFunc(text, func(w string) string {
 		if strings.ContainsAny(w, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
@@ -60,5 +59,6 @@ func shape(text string) string {
 		return w // the name of something
 	})
 	text = folder.ReplaceAllString(text, "<folder>/<word>")
+	text = number.ReplaceAllString(text, "<number>") // after words, since hashes can have that many digits
 	return strings.TrimSpace(text)
 }

@@ -101,8 +101,9 @@ func setupRedis(t *testing.T, addr string) (store.Store, rueidis.Client) {
 	check, ctx := checker(t), context.WithoutCancel(t.Context())
 	// page: Redis
 	client, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress:   []string{addr},         // host:6379
-		MaxFlushDelay: 100 * time.Microsecond, // fewer system calls when many requests come at a time
+		InitAddress:      []string{addr},         // host:6379
+		ConnWriteTimeout: 2 * time.Second,        // how long a connection may hang until there is a new one
+		MaxFlushDelay:    100 * time.Microsecond, // fewer system calls when many requests come at a time
 	})
 	check(err)
 	records, err := redisstore.New(client, nil)
@@ -116,7 +117,10 @@ func setupRedis(t *testing.T, addr string) (store.Store, rueidis.Client) {
 func setupRedisCluster(t *testing.T, addrs []string) store.Store {
 	check := checker(t)
 	// page: Redis Cluster
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: addrs}) // some of the nodes; the others are found
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress:      addrs, // some of the nodes; the others are found
+		ConnWriteTimeout: 2 * time.Second,
+	})
 	check(err)
 	records, err := redisstore.New(client, &redisstore.Options{WaitReplicas: 1})
 	check(err)
@@ -129,8 +133,9 @@ func setupRedisSentinel(t *testing.T, addrs []string, name string) store.Store {
 	check := checker(t)
 	// page: Redis Sentinel
 	client, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: addrs, // of the sentinels
-		Sentinel:    rueidis.SentinelOption{MasterSet: name},
+		InitAddress:      addrs, // of the sentinels
+		ConnWriteTimeout: 2 * time.Second,
+		Sentinel:         rueidis.SentinelOption{MasterSet: name, TopologyRefreshInterval: 5 * time.Second},
 	})
 	check(err)
 	records, err := redisstore.New(client, &redisstore.Options{WaitReplicas: 1})
