@@ -60,6 +60,7 @@ func mysqlStatements(t string) statements {
 		remove: "DELETE FROM " + t + " WHERE `key` = ?",
 		// What another sweeper has locked is passed over. The rows are found by their keys then,
 		// each by itself, however small the table: a scan would wait for the locks of others.
+		// That they have expired is looked at again, so that nothing rests on those locks.
 		sweep: "DELETE s FROM (SELECT `key` FROM " + t + " WHERE " + over + " ORDER BY expires LIMIT ? FOR UPDATE SKIP LOCKED) AS due" +
 			" STRAIGHT_JOIN " + t + " AS s ON s.`key` = due.`key` WHERE s." + over,
 	}

@@ -83,3 +83,16 @@ func TestAKVThatIsSetUpWronglySaysWhatToDo(t *testing.T) {
 	db, _ := newDatabase(t)
 	mariadb.WrongKVSetup(t, db)
 }
+
+// The server's own conversion gives NULL beyond 2038, which would be an entry without end.
+func TestAFarEndStaysAnEnd(t *testing.T) {
+	db, _ := newDatabase(t)
+	kv := mariadb.NewKV(t, db, sqlchecks.KVTable{Name: "theirs", Columns: `id varbinary(256) PRIMARY KEY, body text, ends datetime`, Expires: sqlstore.Timestamp})
+	far := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := kv.CompareAndSwap(t.Context(), "k", nil, kvstore.Entry{Value: "a", ExpiresAt: far}); err != nil {
+		t.Fatal(err)
+	}
+	if entry, err := kv.Get(t.Context(), "k"); err != nil || entry.ExpiresAt.Year() != 2038 {
+		t.Errorf("%v, %v", entry.ExpiresAt, err)
+	}
+}

@@ -26,30 +26,25 @@ func with(t *testing.T, name string, pairs ...string) string {
 	return u.String()
 }
 
-// Whatever else is set on a connection, the rules hold. A pooler that hands each transaction
-// to another connection needs exec or simple_protocol.
+// Whatever else is set on a connection or in a database, the rules hold. A pooler that hands
+// each transaction to another connection needs exec or simple_protocol. Several settings share
+// a run, since each is to make no difference.
 func TestConformsWithOtherSettings(t *testing.T) {
 	for name, settings := range map[string][]string{
-		"describe":        {"default_query_exec_mode", "cache_describe"},
-		"exec":            {"default_query_exec_mode", "exec"},
-		"simple protocol": {"default_query_exec_mode", "simple_protocol"},
-		"serializable":    {"default_transaction_isolation", "serializable"},
-		"repeatable read": {"default_transaction_isolation", "repeatable read"},
-		"impatient":       {"lock_timeout", "1ms"},
+		"exec, serializable":             {"default_query_exec_mode", "exec", "default_transaction_isolation", "serializable"},
+		"simple protocol, repeatable":    {"default_query_exec_mode", "simple_protocol", "default_transaction_isolation", "repeatable read"},
+		"described, impatient, language": {"default_query_exec_mode", "cache_describe", "lock_timeout", "1ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, database := postgres.Open(t)
+			options := ""
+			if strings.Contains(name, "language") { // words are sorted and compared by its rules
+				options = `LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LC_COLLATE 'C' LC_CTYPE 'C'`
+			}
+			_, database := newDatabase(t, options)
 			postgres.ConformanceOver(t, open(t, with(t, database, settings...)))
 		})
 	}
-}
-
-// Words are sorted and compared by the rules of a language in such a database.
-func TestConformsInADatabaseWithALanguage(t *testing.T) {
-	t.Parallel()
-	db, _ := newDatabase(t, `LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LC_COLLATE 'C' LC_CTYPE 'C'`)
-	postgres.ConformanceOver(t, db)
 }
 
 func TestAKVWorksBehindAPooler(t *testing.T) {

@@ -30,10 +30,19 @@ func (k *Kind) ClockOfTheDatabase(t *testing.T, s, ahead interface {
 	if _, err := ahead.Load(ctx, "k"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("load ahead: %v", err)
 	}
-	for _, b := range []*store.Record{nil, &base} {
-		if _, err := ahead.Save(ctx, "k", store.Change{Base: b, ExpiresAt: time.Now().Add(3 * time.Hour)}); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("save ahead: %v", err)
+	other := "u2"
+	for _, change := range []store.Change{
+		{Set: Fields(t, "a", "1")}, {ExpiresAt: time.Now().Add(3 * time.Hour)}, {Owner: &other}, {Owner: &other, ExpiresAt: time.Now().Add(3 * time.Hour)},
+	} {
+		for _, b := range []*store.Record{nil, &base} {
+			change.Base = b
+			if _, err := ahead.Save(ctx, "k", change); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("save ahead of %+v: %v", change, err)
+			}
 		}
+	}
+	if rec, err := s.Load(ctx, "k"); err != nil || rec != base {
+		t.Errorf("after it: %+v, %v, want %+v", rec, err, base)
 	}
 	for key, err := range ahead.List(ctx) {
 		t.Errorf("list ahead: %q, %v", key, err)

@@ -16,15 +16,14 @@ import (
 // handle, as with two processes.
 func (k *Kind) Conformance(t *testing.T) {
 	db, name := k.Open(t)
-	storetest.Run(t, func(t *testing.T) store.Store {
-		return &both{stores: [2]*sqlstore.Store{k.Store(t, db, nil), k.Store(t, k.OpenAgain(t, name), nil)}}
-	})
+	s := &both{stores: [2]*sqlstore.Store{k.Store(t, db, nil), k.Store(t, k.OpenAgain(t, name), nil)}}
+	storetest.Run(t, func(*testing.T) store.Store { return s })
 }
 
 // ConformanceOver runs the examiner over one handle.
 func (k *Kind) ConformanceOver(t *testing.T, db *sql.DB) {
 	s := k.Store(t, db, nil)
-	storetest.Run(t, func(t *testing.T) store.Store { return s })
+	storetest.Run(t, func(*testing.T) store.Store { return s })
 }
 
 type both struct {
