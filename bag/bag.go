@@ -8,7 +8,8 @@
 //	path    = segment *( "." segment )
 //	segment = *( any character but "." and "\" / "\." / "\\" )
 //
-// The first segment is the name of a field of the session. Each further one is the name of
+// The first segment is the name of a field of the session: 1 to 256 bytes that do not begin
+// with "$". Each further one is the name of
 // a member when it leads into an object, whatever it looks like, and a decimal index from 0,
 // without zeros in front, when it leads into a list. So "a\.b.0" is the member "0", or the
 // first value, of the field "a.b". Use [Escape] for names from elsewhere. A path is data:
@@ -43,7 +44,7 @@ type Bag struct{ s *cloakroom.Session }
 func Of(s *cloakroom.Session) Bag { return Bag{s} }
 
 // Get returns the value at path. When there is none it returns the first of missing, or
-// nil; a path that is malformed leads nowhere, and sets the Err of the session.
+// nil. A path that is malformed leads nowhere: it may come from a visitor.
 func (b Bag) Get(path string, missing ...any) any {
 	tree, ok := b.look(path)
 	if !ok {
@@ -52,7 +53,7 @@ func (b Bag) Get(path string, missing ...any) any {
 	return plain(tree)
 }
 
-// Has reports whether there is a value at path; null is one.
+// Has reports whether there is a value at path; null is one. A malformed path leads nowhere.
 func (b Bag) Has(path string) bool {
 	_, ok := b.look(path)
 	return ok
@@ -105,18 +106,20 @@ func (b Bag) Pull(path string, missing ...any) any {
 	if !ok {
 		return first(missing)
 	}
-	b.Forget(path)
+	if err := b.Forget(path); err != nil {
+		b.s.SetErr(err)
+	}
 	return plain(v)
 }
 
 // Forget deletes the values at the paths; in a list what follows moves up. Where there is
-// none nothing happens; a malformed path sets the Err of the session.
-func (b Bag) Forget(paths ...string) {
+// none nothing happens. A malformed path is an error, a [*PathError]; what was deleted
+// before stays so.
+func (b Bag) Forget(paths ...string) error {
 	for _, path := range paths {
 		segments, err := parse(path)
 		if err != nil {
-			b.s.SetErr(err)
-			continue
+			return err
 		}
 		if !b.Has(path) {
 			continue
@@ -127,9 +130,10 @@ func (b Bag) Forget(paths ...string) {
 		}
 		err = b.edit(path, func(any, bool) (any, bool, error) { return nil, false, nil })
 		if err != nil {
-			b.s.SetErr(err)
+			return err
 		}
 	}
+	return nil
 }
 
 // Flush deletes all values. The session and its ID stay; [cloakroom.Session.Destroy] ends
@@ -151,7 +155,6 @@ func (b Bag) All() map[string]any {
 func (b Bag) look(path string) (any, bool) {
 	segments, err := parse(path)
 	if err != nil {
-		b.s.SetErr(err)
 		return nil, false
 	}
 	tree, ok := b.field(segments[0])
