@@ -61,11 +61,14 @@
 //
 // # The index of an owner
 //
-// ListOwner finds what is in the index and is still the owner's, and takes the rest out.
-// An entry outlives its session by as long as the session had left when it was told of;
-// the index ends with its last entry. When the index is lost, because its node was or a
-// failover undid what it was told last, each session comes back with its next touch: its next Save that moves the expiry, which the
-// manager makes every tenth of the idle timeout while a session is in use. Until then
+// ListOwner finds what is in the index and is still the owner's, and takes the rest out,
+// but for what was given to the owner in the last ten minutes: the Save that did so may be
+// under way. An entry outlives its session by as long as the session had left when the
+// index was told of it; the index ends with its last entry.
+//
+// When the index is lost, because its node was, or a failover undid what it was told last,
+// each session comes back with its next touch: its next Save that moves the expiry, which
+// the manager makes every tenth of the idle timeout while a session is in use. Until then
 // ListOwner misses it, and so does whoever signs an owner out everywhere. Without an idle
 // timeout there are no touches, and what was lost stays lost.
 //

@@ -53,11 +53,10 @@ func (w *walk) all() error {
 
 // node calls f with a server, in a Cluster with the master that has the slot of the key
 // route.
-func (w *walk) node(route string, f func(*node, *walk) error) error {
+func (w *walk) node(route string, f func(*node, *walk) error) (err error) {
 	n := &node{line: w.s.line, route: route}
-	err := f(n, w)
-	go n.end(err) // waits for what may be under way
-	return err
+	defer func() { go n.end(err) }() // also when the caller panics; it waits for what may be under way
+	return f(n, w)
 }
 
 // A node is a server that is walked over. Its connection is one that only this walk uses:
