@@ -15,10 +15,10 @@ var errHook = errors.New("a function of the program failed")
 func guard(ctx context.Context, field string, f func(context.Context) error) error {
 	done := make(chan error, 1)
 	go func() {
-		err := fmt.Errorf("Config.%s did not return: %w", field, errHook)
+		err := fmt.Errorf("the function Config.%s did not return: %w", field, errHook)
 		defer func() {
 			if p := recover(); p != nil {
-				err = fmt.Errorf("Config.%s panicked: %v: %w", field, p, errHook)
+				err = fmt.Errorf("the function Config.%s panicked: %v: %w", field, p, errHook)
 			}
 			done <- err
 		}()
@@ -28,7 +28,7 @@ func guard(ctx context.Context, field string, f func(context.Context) error) err
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("Config.%s gave no answer: %w: %w", field, errHook, ctx.Err())
+		return fmt.Errorf("the function Config.%s gave no answer: %w: %w", field, errHook, ctx.Err())
 	}
 }
 

@@ -253,11 +253,11 @@ func pushOntoSomethingElse(t *testing.T, visit func(func(bag.Bag))) {
 
 func forgetRemoves(t *testing.T, visit func(func(bag.Bag))) {
 	visit(aUser(t))
-	visit(func(b bag.Bag) { b.Forget("user.name", "none") })
+	visit(func(b bag.Bag) { want(t, "Forget", b.Forget("user.name", "none"), nil) })
 	visit(func(b bag.Bag) {
 		want(t, "the name", b.Has("user.name"), false)
 		want(t, "the teams", b.Has("user.teams"), true)
-		b.Forget("user")
+		want(t, "Forget", b.Forget("user"), nil)
 	})
 	visit(func(b bag.Bag) { want(t, "number of values", len(b.All()), 0) })
 }
