@@ -65,7 +65,7 @@ func (kv *KV) get(ctx context.Context, at string) (e kvstore.Entry, err error) {
 		return e, err
 	}
 	parts, err := kv.line.run(ctx, func(b rueidis.Builder, eval bool) rueidis.Completed {
-		return getting.on(b, eval, at).ToRetryable()
+		return repeatable(getting.on(b, eval, at))
 	}).ToArray()
 	switch {
 	case rueidis.IsRedisNil(err):

@@ -36,6 +36,11 @@ func newLine(client rueidis.Client) *line {
 	return &line{client: client, guards: make(chan struct{}, maxGuarded)}
 }
 
+// repeatable marks a command that changes nothing: the client may send it again when the
+// connection breaks. It is pinned, which keeps the client from using its memory for another
+// command: what writes to the broken connection may still be reading it.
+func repeatable(cmd rueidis.Completed) rueidis.Completed { return cmd.ToRetryable().Pin() }
+
 // do sends a command.
 func (l *line) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
 	if c := l.enter(ctx); c != nil {

@@ -172,8 +172,8 @@ func (s *Store) listOwner(ctx context.Context, owner string, yield func(string) 
 func (s *Store) entries(ctx context.Context, owner string) (keys []string, seen int64, err error) {
 	at, b := s.indexAt(owner), s.line.client.B()
 	answers := s.line.all(ctx,
-		b.Arbitrary("TIME").Build().SetSlot(at).ToRetryable(),
-		b.Arbitrary("ZRANGE").Keys(at).Args("0", "-1").Build().ToRetryable())
+		repeatable(b.Arbitrary("TIME").Build().SetSlot(at)),
+		repeatable(b.Arbitrary("ZRANGE").Keys(at).Args("0", "-1").Build()))
 	clock, err := answers[0].AsIntSlice()
 	if err != nil || len(clock) != 2 {
 		return nil, 0, outage(ctx, err)
@@ -195,7 +195,7 @@ func (s *Store) owned(ctx context.Context, owner string, keys []string) (mine, s
 	b := s.line.client.B()
 	cmds := make([]rueidis.Completed, len(keys))
 	for i, key := range keys {
-		cmds[i] = b.Arbitrary("HGET").Keys(s.at(key)).Args(metaName).Build().ToRetryable()
+		cmds[i] = repeatable(b.Arbitrary("HGET").Keys(s.at(key)).Args(metaName).Build())
 	}
 	for i, answer := range s.line.all(ctx, cmds...) {
 		text, err := answer.ToString()

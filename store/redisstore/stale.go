@@ -17,7 +17,7 @@ func (s *Store) loadCopy(ctx context.Context, key string) (store.Record, bool) {
 		return store.Record{}, false
 	}
 	at := s.at(key)
-	members, err := s.line.cached(ctx, s.line.client.B().Hgetall().Key(at).Cache(), s.options.StaleReads).AsStrMap()
+	members, err := s.line.cached(ctx, s.line.client.B().Hgetall().Key(at).Cache().Pin(), s.options.StaleReads).AsStrMap()
 	if err != nil {
 		return store.Record{}, false // a read without the copy says what is wrong
 	}

@@ -87,7 +87,7 @@ func (s *Store) load(ctx context.Context, key string) (store.Record, error) {
 func (l *line) record(ctx context.Context, at string) (store.Record, error) {
 	// Built by hand, the command does not count as one that a client may send to replicas,
 	// which lag behind; it may be sent again when the connection breaks.
-	cmd := l.client.B().Arbitrary("HGETALL").Keys(at).Build().ToRetryable()
+	cmd := repeatable(l.client.B().Arbitrary("HGETALL").Keys(at).Build())
 	members, err := l.do(ctx, cmd).AsStrMap()
 	if err != nil {
 		return store.Record{}, l.problem(ctx, at, err)
@@ -111,7 +111,7 @@ func (s *Store) loadFields(ctx context.Context, key string, names []string) (sto
 	}
 	at := s.at(key)
 	names = distinct(names)
-	cmd := s.line.client.B().Arbitrary("HMGET").Keys(at).Args(metaName).Args(names...).Build().ToRetryable()
+	cmd := repeatable(s.line.client.B().Arbitrary("HMGET").Keys(at).Args(metaName).Args(names...).Build())
 	values, err := s.line.do(ctx, cmd).ToArray()
 	if err != nil {
 		return store.Record{}, s.line.problem(ctx, at, err)
