@@ -194,8 +194,12 @@ func TestKeysRefuseForgedTokensWithoutAStoreCall(t *testing.T) {
 		t.Fatalf("token of %d characters", len(token))
 	}
 	r.spy.calls()
+	flipped := "B"
+	if token[0] == 'B' {
+		flipped = "C"
+	}
 	for _, forged := range []string{
-		token[:43], token[:64], token + "A", token[:43] + strings.Repeat("A", 22), "B" + token[1:],
+		token[:43], token[:64], token + "A", token[:43] + strings.Repeat("A", 22), flipped + token[1:],
 	} {
 		r.opens("__Host-session=" + forged)
 	}
