@@ -43,7 +43,7 @@ func await(t testing.TB, what string, done func() bool) {
 
 func TestWhatOpensOrEndsASessionWaitsForReplicas(t *testing.T) {
 	t.Parallel()
-	_, replicas, client := replicated(t)
+	master, replicas, client := replicated(t)
 	ctx := t.Context()
 	s := newStore(t, client, redisstore.Options{WaitReplicas: 2, WaitTimeout: 300 * time.Millisecond})
 	owner := "alice"
@@ -73,9 +73,11 @@ func TestWhatOpensOrEndsASessionWaitsForReplicas(t *testing.T) {
 	_, err = s.Save(ctx, "$own", store.Change{Create: true, ExpiresAt: inAnHour()})
 	isError(t, "Save of one of the manager's own records", err, redisstore.ErrTooFewReplicas)
 	isError(t, "Delete", s.Delete(ctx, "other"), redisstore.ErrTooFewReplicas)
-	// The record is gone here, but one replica has it still: a second Delete does not say
-	// that all is done.
+	// The record is gone here, but one replica has it still: a second Delete, also that of
+	// another process, does not say that all is done.
 	isError(t, "the second Delete", s.Delete(ctx, "other"), redisstore.ErrTooFewReplicas)
+	elsewhere := newStore(t, toServer(t, master.Addr()), redisstore.Options{WaitReplicas: 2, WaitTimeout: 300 * time.Millisecond})
+	isError(t, "the Delete of another process", elsewhere.Delete(ctx, "other"), redisstore.ErrTooFewReplicas)
 
 	// What changes nothing needs nobody, and what decides nothing waits for nobody.
 	_, err = s.Save(ctx, "third", store.Change{If: []store.Condition{{Name: "$secret", Value: "0"}}, Set: secret.Set})
