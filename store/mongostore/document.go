@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -22,6 +23,9 @@ const (
 func encode(key string, rec store.Record) (bson.Raw, error) {
 	fields := make(bson.D, 0, rec.Fields.Len())
 	for name, value := range rec.Fields.All() {
+		if !utf8.ValidString(value) {
+			return nil, notText(name)
+		}
 		fields = append(fields, bson.E{Key: escape(name), Value: value})
 	}
 	doc, err := bson.Marshal(bson.D{
@@ -39,6 +43,11 @@ func encode(key string, rec store.Record) (bson.Raw, error) {
 
 // date rounds down to the millisecond.
 func date(t time.Time) bson.DateTime { return bson.DateTime(t.UnixMilli()) }
+
+// notText refuses what MongoDB may keep and others that speak its protocol alter.
+func notText(name string) error {
+	return fmt.Errorf("the value of the field %q is not valid UTF-8, and so no JSON text: encode it as such", name)
+}
 
 func tooLarge(what string, size int) error {
 	return fmt.Errorf("%s takes %d bytes and a document of MongoDB at most %d: keep large values elsewhere, and in the session where they are", what, size, maxDocument)
@@ -94,6 +103,9 @@ func decodeFields(object bson.Raw) (store.Fields, error) {
 		value, ok := e.Value().StringValueOK()
 		if !ok {
 			return store.Fields{}, fmt.Errorf("fields.%s is %s, want a string of JSON text", e.Key(), typeOf(e.Value()))
+		}
+		if !utf8.ValidString(value) {
+			return store.Fields{}, fmt.Errorf("fields.%s is not valid UTF-8, want a string of JSON text", e.Key())
 		}
 		name, err := unescape(e.Key())
 		if err != nil {

@@ -57,6 +57,29 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+func TestValuesThatAreNoTextAreRefused(t *testing.T) {
+	bad, err := store.NewFields(store.Field{Name: "n", Value: "\"\xff\""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := encode("k", store.Record{Fields: bad}); err == nil || !strings.Contains(err.Error(), `"n"`) {
+		t.Errorf("in a new document: %v", err)
+	}
+	if _, err := newEdit("k", store.Change{Set: bad}); err == nil || !strings.Contains(err.Error(), `"n"`) {
+		t.Errorf("in an edit: %v", err)
+	}
+	if e, err := newEdit("k", store.Change{If: []store.Condition{{Name: "n", Value: "\xff"}}}); err != nil || !e.never {
+		t.Errorf("in a condition: %+v, %v", e, err)
+	}
+	if e, err := newEdit("k", store.Change{If: []store.Condition{{Name: "n", Value: "\xff", Absent: true}}}); err != nil || e.never || len(e.conds) != 1 {
+		t.Errorf("in a condition where it is ignored: %+v, %v", e, err)
+	}
+	doc := marshal(t, bson.D{{Key: "n", Value: "\xff"}})
+	if _, err := decodeFields(doc); err == nil || !strings.Contains(err.Error(), "fields.n") {
+		t.Errorf("in a document: %v", err)
+	}
+}
+
 func TestEndsAreRoundedDown(t *testing.T) {
 	for _, tc := range []struct {
 		ns int64

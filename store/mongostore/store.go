@@ -22,7 +22,8 @@ type Options struct {
 	// primary still is one, at the price of a round trip between its members. Without it, a
 	// primary that was cut off from the others answers with what it last knew until it
 	// notices, so that a session that was ended on its successor can open once more. That is
-	// for electionTimeoutMillis, 10 seconds as MongoDB comes. Defaults to false.
+	// for electionTimeoutMillis, 10 seconds as MongoDB comes. While there is no majority,
+	// such loads fail when their context ends. Defaults to false.
 	Linearizable bool
 }
 

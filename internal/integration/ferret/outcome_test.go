@@ -1,12 +1,14 @@
 package ferret_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"strings"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
@@ -219,5 +221,32 @@ func TestACreateThatAnIndexOfOthersForbidsIsAnOutage(t *testing.T) {
 	_, err = s.Save(t.Context(), "other", creation(t))
 	if err == nil || isAnswer(err) || !strings.Contains(err.Error(), "unique") || !strings.Contains(err.Error(), "E11000") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Whatever the driver says when a context ends while something else goes wrong.
+func TestTheEndOfAContextIsInTheError(t *testing.T) {
+	var end func()
+	client := connect(t, server(t).URL(), options.Client().SetMonitor(&event.CommandMonitor{
+		Failed: func(context.Context, *event.CommandFailedEvent) { end() },
+	}))
+	plain := connect(t, server(t).URL())
+	db := collection(t, plain).Database().Name()
+	s, err := mongostore.New(client.Database(db).Collection("sessions"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for command, call := range map[string]func(context.Context) error{
+		"find":   func(ctx context.Context) error { _, err := s.Load(ctx, "k"); return err },
+		"insert": func(ctx context.Context) error { _, err := s.Save(ctx, "k", creation(t)); return err },
+		"delete": func(ctx context.Context) error { return s.Delete(ctx, "k") },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		end = cancel
+		fail(t, plain, command, bson.E{Key: "errorCode", Value: 8}) // UnknownError
+		if err := call(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "fail point") && !server(t).Given() {
+			t.Errorf("%s: %v", command, err)
+		}
+		cancel()
 	}
 }
