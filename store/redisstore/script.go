@@ -57,7 +57,8 @@ func forgotten(answer rueidis.RedisResult) bool {
 
 // removal deletes a record whose end replicas are to know. When it is gone already, they
 // need not know yet: an earlier Delete may have found too few of them. WAIT waits for the
-// writes of its own connection only, so there must be one.
+// writes of its own connection only (Valkey 8 does; Redis 7 also for earlier ones of
+// others), so there must be one.
 var removal = script{
 	sha: "5e92708c30b327364fe0157abf729e536f41cca5",
 	text: `#!lua flags=allow-oom

@@ -141,13 +141,15 @@ func (s *Store) remove(ctx context.Context, key string) error {
 		defer s.written.note(key, unknown)
 	}
 	at := s.at(key)
+	var answer rueidis.RedisResult
 	if s.options.WaitReplicas > 0 {
-		return s.waited(ctx, at, func(b rueidis.Builder, eval bool) rueidis.Completed {
+		answer = s.waited(ctx, at, func(b rueidis.Builder, eval bool) rueidis.Completed {
 			return removal.on(b, eval, at)
-		}).Error()
+		})
+	} else {
+		answer = s.line.do(ctx, s.line.client.B().Unlink().Key(at).Build())
 	}
-	err := s.line.do(ctx, s.line.client.B().Unlink().Key(at).Build()).Error()
-	return outage(ctx, err)
+	return outage(ctx, answer.Error())
 }
 
 // Ping asks for a record that is not there, and in a Cluster whether all of it is up: it

@@ -15,7 +15,7 @@ import (
 
 func TestCheckTellsWhatCouldEndSessions(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(testing.TB, ...servers.Mode) *servers.Server{"redis": servers.Redis, "valkey": servers.Valkey} {
+	for name, start := range starts {
 		t.Run(name, func(t *testing.T) {
 			server := start(t, servers.Durable)
 			client := toServer(t, server.Addr())
@@ -122,7 +122,7 @@ func showReplicas(t testing.TB, g *servers.Group) {
 // A replica lags behind. That it has no such session is no answer.
 func TestAReplicaIsNotBelieved(t *testing.T) {
 	t.Parallel()
-	_, replicas, client := replicated(t)
+	_, replicas, client := replicated(t, servers.Redis)
 	s := newStore(t, client, redisstore.Options{Prefix: "p:"})
 	create(t, s, "k", "alice")
 	kv := newKV(t, client, "kv:")
@@ -187,8 +187,7 @@ func TestReadsDoNotGoToReplicas(t *testing.T) {
 // When its memory is full, Redis takes no more; but sessions can still be read and ended.
 func TestWhenMemoryIsFullSessionsCanBeReadAndEnded(t *testing.T) {
 	t.Parallel()
-	master, _, client := replicated(t)
-	_ = master
+	_, _, client := replicated(t, servers.Redis)
 	s := newStore(t, client, redisstore.Options{})
 	waiting := newStore(t, client, redisstore.Options{WaitReplicas: 2, WaitTimeout: time.Minute})
 	kv := newKV(t, client, "kv:")

@@ -59,7 +59,7 @@ func TestListSeesItsOwnPrefixOnly(t *testing.T) {
 // While it is walked over, the table of keys grows and shrinks again, and each time it
 // shrinks SCAN may return some keys again.
 func TestListYieldsNothingTwiceWhileTheTableShrinks(t *testing.T) {
-	for name, start := range map[string]func(testing.TB, ...servers.Mode) *servers.Server{"redis": servers.Redis, "valkey": servers.Valkey} {
+	for name, start := range starts {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			client := toServer(t, start(t).Addr())

@@ -25,6 +25,9 @@ var (
 	sharedSentinel = servers.Shared(servers.RedisSentinel)
 )
 
+// starts are for tests that need a server of their own.
+var starts = map[string]func(testing.TB, ...servers.Mode) *servers.Server{"redis": servers.Redis, "valkey": servers.Valkey}
+
 // connect returns a client that ends with the test.
 func connect(t testing.TB, option rueidis.ClientOption) rueidis.Client {
 	t.Helper()

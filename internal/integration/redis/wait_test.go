@@ -15,12 +15,12 @@ import (
 )
 
 // replicated starts a master with two replicas.
-func replicated(t testing.TB) (master *servers.Server, replicas []*servers.Server, client rueidis.Client) {
+func replicated(t testing.TB, start func(testing.TB, ...servers.Mode) *servers.Server) (master *servers.Server, replicas []*servers.Server, client rueidis.Client) {
 	t.Helper()
-	master = servers.Redis(t)
+	master = start(t)
 	host, port, _ := strings.Cut(master.Addr(), ":")
 	for range 2 {
-		r := servers.Redis(t)
+		r := start(t)
 		replicas = append(replicas, r)
 		do(t, toServer(t, r.Addr()), "REPLICAOF", host, port)
 	}
@@ -42,8 +42,16 @@ func await(t testing.TB, what string, done func() bool) {
 }
 
 func TestWhatOpensOrEndsASessionWaitsForReplicas(t *testing.T) {
-	t.Parallel()
-	master, replicas, client := replicated(t)
+	for name, start := range starts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			waitsForReplicas(t, start)
+		})
+	}
+}
+
+func waitsForReplicas(t *testing.T, start func(testing.TB, ...servers.Mode) *servers.Server) {
+	master, replicas, client := replicated(t, start)
 	ctx := t.Context()
 	s := newStore(t, client, redisstore.Options{WaitReplicas: 2, WaitTimeout: 300 * time.Millisecond})
 	owner := "alice"
@@ -111,7 +119,7 @@ func TestWhatOpensOrEndsASessionWaitsForReplicas(t *testing.T) {
 // Calls that wait do not hold up those that do not: they have connections of their own.
 func TestWaitingHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
-	_, replicas, client := replicated(t)
+	_, replicas, client := replicated(t, servers.Redis)
 	s := newStore(t, client, redisstore.Options{WaitReplicas: 2, WaitTimeout: time.Hour})
 	create := store.Change{Create: true, Set: fields("a", "1"), ExpiresAt: inAnHour()}
 	save(t, s, "k", create)
