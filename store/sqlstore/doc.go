@@ -104,6 +104,7 @@
 //
 //	db, err := sql.Open("sqlite", "file:sessions.db?_pragma=busy_timeout(5000)&_pragma=synchronous(full)")
 //	// check err
+//	db.SetMaxIdleConns(16) // the default of 2 makes a busy program open the file all the time
 //	sessions, err := sqlstore.New(db, sqlstore.SQLite(), nil)
 //	// check err
 //	err = sessions.Migrate(ctx) // creates the table; safe at every start, of several processes at once

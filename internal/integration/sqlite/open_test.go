@@ -26,6 +26,7 @@ func openDB(t testing.TB, name string) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
+	db.SetMaxIdleConns(16) // opening one takes a millisecond
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)
