@@ -155,13 +155,18 @@ func TestADeadPartOfAClusterIsAnOutage(t *testing.T) {
 	slot := do(t, client, "CLUSTER", "KEYSLOT", t.Name()+":s:k")
 	master, _ := members(t, g, slot)
 	nodes := do(t, master, "CLUSTER", "NODES")
+	killed := 0
 	for _, node := range g.Nodes {
 		for line := range strings.Lines(nodes) {
 			words := strings.Fields(line)
 			if strings.HasPrefix(words[1], node.Addr()+"@") && (words[0] == master.id || words[3] == master.id) {
 				node.Kill()
+				killed++
 			}
 		}
+	}
+	if killed != 2 {
+		t.Fatalf("%d nodes were killed, want the master and its replica", killed)
 	}
 	await(t, "the Cluster to notice", func() bool { return s.Ping(within(t, time.Second)) != nil })
 	outage := func(what string, err error) {

@@ -93,7 +93,7 @@ func text(m rueidis.RedisMessage) string {
 		return number(n)
 	}
 	s, _ := m.ToString()
-	return s
+	return strings.TrimPrefix(s, "txt:") // of a verbatim string
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
