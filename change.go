@@ -96,7 +96,7 @@ func (op *operation) save(key string) (version uint64, err error) {
 	}
 	op.called = true
 	err = b.spend(call, op.ctx, 0, func(ctx context.Context) error {
-		_, err := op.m.attempt(ctx, func() (err error) {
+		_, err := op.m.attempt(op.ctx, func() (err error) {
 			version, err = op.m.store.Save(ctx, op.m.cfg.KeyPrefix+key, op.change)
 			return err
 		})

@@ -135,15 +135,15 @@ func (s *Session) carry(ctx context.Context) error {
 	if s.hopeless() {
 		return s.giveUp(ctx)
 	}
-	if s.late && s.needsTicket() {
-		s.mu.Unlock()
-		return errors.New("cloakroom: " + string(ReasonTooLate) + ": a new token cannot reach the client any more")
-	}
 	s.mu.Unlock()
 	if err := s.beforeSave(ctx); err != nil {
 		return err
 	}
 	s.mu.Lock()
+	if s.late && s.needsTicket() {
+		s.mu.Unlock()
+		return errors.New("cloakroom: " + string(ReasonTooLate) + ": a new token cannot reach the client any more")
+	}
 	op := s.newOperation(ctx)
 	stored := s.stored()
 	s.mu.Unlock()

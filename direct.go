@@ -26,7 +26,8 @@ import (
 // that has ended, and never crosses a sign-in: its error is [ErrEnded] then. Reads and
 // writes count as use of the session, as those of a [Session] do.
 //
-// The [Session] of the same request does not see what a Direct has written until its
+// After a SignIn that was saved in the same request, take a new Direct. The [Session] of the
+// same request does not see what a Direct has written until its
 // Reload, nor does a Direct see what has not been saved. Errors wrap [ErrUnavailable] when
 // the store cannot say; a write may have landed then and is not repeated. A Direct is safe
 // for concurrent use; its methods take turns.
@@ -43,7 +44,7 @@ type Direct struct {
 
 // Direct returns direct access to the session that this request's token opens. A visitor
 // without a session reads nothing; the first write begins a session through [Manager.Load],
-// and its cookie is sent like any other. Outside of [Manager.Handler] it is an error.
+// with what is pending there, and its cookie is sent like any other. Outside of [Manager.Handler] it is an error.
 func (m *Manager) Direct(ctx context.Context) (*Direct, error) {
 	x, ok := ctx.Value(managerKey{m}).(*exchange)
 	if !ok {
@@ -141,6 +142,9 @@ func (d *Direct) Add(ctx context.Context, name string, n int64) (sum int64, err 
 		old := int64(0)
 		if ok {
 			v, err := decode[int64](text)
+			if text == "null" {
+				err = errNull
+			}
 			if err != nil {
 				return "", codecError("decode", name, reflect.TypeFor[int64](), err)
 			}
@@ -175,6 +179,8 @@ func (d *Direct) Add(ctx context.Context, name string, n int64) (sum int64, err 
 	}
 	return sum, nil
 }
+
+var errNull = errors.New("null is no number")
 
 // Delete deletes fields, in one step. A missing one is no error.
 func (d *Direct) Delete(ctx context.Context, names ...string) error {
@@ -265,7 +271,7 @@ func (d *Direct) writeTo(ctx context.Context, names []string, edits func(*Sessio
 			return fmt.Errorf("cloakroom: there is no session %q: %w", d.trusted, store.ErrNotFound)
 		}
 		var err error
-		if s, err = d.x.load(); err != nil {
+		if s, err = d.begin(ctx, names); err != nil {
 			return err
 		}
 	}
@@ -280,9 +286,33 @@ func (d *Direct) writeTo(ctx context.Context, names []string, edits func(*Sessio
 	edits(s)
 	err := s.Save(ctx)
 	if err != nil {
-		d.view = nil // whatever is pending in it is not tried again
+		// Whatever is pending is not tried again.
+		d.view = nil
+		s.mu.Lock()
+		s.takePending()
+		s.mu.Unlock()
 	}
 	return err
+}
+
+// begin returns a session of a visitor in which nothing is pending: the one of the request,
+// or a view of it when it had to be saved first.
+func (d *Direct) begin(ctx context.Context, names []string) (*Session, error) {
+	s, err := d.x.load()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	p := s.pending()
+	pending := p != nil && !p.empty()
+	s.mu.Unlock()
+	if !pending {
+		return s, nil
+	}
+	if err := s.Save(ctx); err != nil || s.IsNew() {
+		return s, err
+	}
+	return d.find(ctx, names)
 }
 
 // loaded returns the Session of this request if there is one already.

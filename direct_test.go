@@ -242,6 +242,46 @@ func TestTheFirstDirectWriteOfAVisitorBeginsASession(t *testing.T) {
 	}
 }
 
+func TestADirectWriteThatFailedIsNotSavedLater(t *testing.T) {
+	refuse := true
+	r := newRig(t, &cloakroom.Config{BeforeSave: func(context.Context, *cloakroom.Session) error {
+		if refuse {
+			return errors.New("not now")
+		}
+		return nil
+	}})
+	res := r.direct(func(d *cloakroom.Direct) {
+		if err := d.Set(t.Context(), "a", 1); err == nil {
+			t.Error("a refused write returned nil")
+		}
+		refuse = false
+	})
+	if ticket(res) != "" {
+		t.Errorf("the write was saved after all: %q", ticket(res))
+	}
+	r.do(func(_ http.ResponseWriter, req *http.Request) {
+		s, err := r.m.Load(req.Context())
+		r.must(err)
+		name.Set(s, "pending")
+		d, err := r.m.Direct(req.Context())
+		r.must(err)
+		r.must(d.Set(t.Context(), "visits", 1))
+		if s.IsNew() || name.Get(s) != "pending" {
+			t.Errorf("new %v, name %q", s.IsNew(), name.Get(s))
+		}
+	})
+}
+
+func TestAddLeavesNullAlone(t *testing.T) {
+	r := newRig(t, nil)
+	r.direct(func(d *cloakroom.Direct) {
+		r.must(d.Set(t.Context(), "n", nil))
+		if sum, err := d.Add(t.Context(), "n", 1); err == nil {
+			t.Errorf("null and 1 are %d", sum)
+		}
+	}, r.fresh())
+}
+
 func TestTheSessionSeesADirectWriteAfterReload(t *testing.T) {
 	r := newRig(t, nil)
 	cookie := r.fresh()

@@ -159,6 +159,32 @@ func TestUpdatesOfBeforeSaveAreReplayedAndCountOnce(t *testing.T) {
 	}
 }
 
+// A secret that changes when no cookie can be set any more would sign the client out.
+func TestBeforeSaveCannotRenewAfterTheFirstByte(t *testing.T) {
+	renew := false
+	r := newRig(t, &cloakroom.Config{BeforeSave: func(_ context.Context, s *cloakroom.Session) error {
+		if renew {
+			s.Renew()
+		}
+		return nil
+	}})
+	cookie := r.fresh()
+	r.do(func(w http.ResponseWriter, req *http.Request) {
+		s, err := r.m.Load(req.Context())
+		r.must(err)
+		_, _ = w.Write([]byte("first byte"))
+		renew = true
+		visits.Set(s, 1)
+		if err := s.Save(t.Context()); err == nil {
+			t.Error("Save renewed the session")
+		}
+		renew = false
+	}, cookie)
+	if !r.opens(cookie) {
+		t.Error("the client is signed out")
+	}
+}
+
 func TestAPanicOfNewIDIsAnOutage(t *testing.T) {
 	r := newRig(t, &cloakroom.Config{NewID: func(context.Context) ([15]byte, error) { panic("boom") }})
 	if res := r.with(func(s *cloakroom.Session) { name.Set(s, "x") }); res.StatusCode != http.StatusServiceUnavailable {

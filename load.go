@@ -160,14 +160,18 @@ func (m *Manager) storeError(ctx context.Context, op string, err error) error {
 	return wrapped
 }
 
+// isAnswer reports whether err is one of those by which a store says what is there.
+func isAnswer(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrExists) ||
+		errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrMalformed)
+}
+
 // classify wraps an error of the store with what was being done. What is not one of the
 // contract's errors is an outage, except when it is ctx, that of the request, that has
 // ended: the store has done nothing wrong.
 func classify(ctx context.Context, op string, err error) (wrapped error, outage bool) {
-	for _, answer := range []error{store.ErrNotFound, store.ErrExists, store.ErrConflict, store.ErrMalformed} {
-		if errors.Is(err, answer) {
-			return fmt.Errorf("cloakroom: %s: %w", op, err), false
-		}
+	if isAnswer(err) {
+		return fmt.Errorf("cloakroom: %s: %w", op, err), false
 	}
 	ended := ctx.Err()
 	if ended != nil && errors.Is(err, ended) && errors.Is(ended, context.Canceled) { // the client has left

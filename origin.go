@@ -1,7 +1,6 @@
 package cloakroom
 
 import (
-	"iter"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -65,8 +64,8 @@ func (p proxies) trusts(addr netip.Addr) bool {
 
 // xForwarded reads the X-Forwarded headers.
 func (p proxies) xForwarded(h http.Header, peer origin) (o origin, ok bool) {
-	hops := slices.Collect(listed(h["X-Forwarded-For"]))
-	protos := slices.Collect(listed(h["X-Forwarded-Proto"]))
+	hops := listed(h["X-Forwarded-For"])
+	protos := listed(h["X-Forwarded-Proto"])
 	if len(hops) == 0 && len(protos) == 0 {
 		return peer, false
 	}
@@ -93,13 +92,24 @@ func (p proxies) xForwarded(h http.Header, peer origin) (o origin, ok bool) {
 
 // forwarded reads the Forwarded header.
 func (p proxies) forwarded(h http.Header, peer origin) (o origin, ok bool) {
-	elements := slices.Collect(listed(h["Forwarded"]))
-	if len(elements) == 0 {
+	if len(h["Forwarded"]) == 0 {
 		return peer, false
+	}
+	var elements []string
+	for _, line := range h["Forwarded"] {
+		members, ok := split(line, ',')
+		if !ok {
+			// A quote that a client has left open swallows what the proxy wrote behind it.
+			return origin{peer.addr, false}, true
+		}
+		elements = append(elements, members...)
 	}
 	o = peer
 	for i := len(elements) - 1; i >= 0 && p.trusts(o.addr); i-- {
-		client, proto := parseElement(elements[i])
+		client, proto, ok := parseElement(elements[i])
+		if !ok {
+			return origin{peer.addr, false}, true
+		}
 		if proto != "" {
 			o.secure = strings.EqualFold(proto, "https")
 		}
@@ -112,44 +122,47 @@ func (p proxies) forwarded(h http.Header, peer origin) (o origin, ok bool) {
 	return o, true
 }
 
-// listed yields the members of a list header (RFC 9110, section 5.6.1), trimmed. Commas
-// inside quotes separate nothing.
-func listed(lines []string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for _, line := range lines {
-			for member := range split(line, ',') {
-				if member != "" && !yield(member) {
-					return
-				}
+// listed returns the members of the X-Forwarded headers, which know no quotes.
+func listed(lines []string) (members []string) {
+	for _, line := range lines {
+		for member := range strings.SplitSeq(line, ",") {
+			if member = strings.Trim(member, " \t"); member != "" {
+				members = append(members, member)
 			}
 		}
 	}
+	return members
 }
 
-// split yields what stands between separators outside of quotes, trimmed.
-func split(line string, separator byte) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		quoted, from := false, 0
-		for i := 0; i <= len(line); i++ {
-			switch {
-			case i == len(line) || line[i] == separator && !quoted:
-				if !yield(strings.Trim(line[from:i], " \t")) {
-					return
-				}
-				from = i + 1
-			case line[i] == '"':
-				quoted = !quoted
-			case line[i] == '\\' && quoted:
-				i = min(i+1, len(line)-1)
+// split returns what stands between separators outside of quotes, trimmed, and without
+// what is empty. It is not ok when a quote is left open.
+func split(line string, separator byte) (parts []string, ok bool) {
+	quoted, from := false, 0
+	for i := 0; i <= len(line); i++ {
+		switch {
+		case i == len(line) || line[i] == separator && !quoted:
+			if part := strings.Trim(line[from:i], " \t"); part != "" {
+				parts = append(parts, part)
 			}
+			from = i + 1
+		case line[i] == '"':
+			quoted = !quoted
+		case line[i] == '\\' && quoted:
+			i = min(i+1, len(line)-1)
 		}
 	}
+	return parts, !quoted
 }
 
-// parseElement returns two parameters of a forwarded-element (RFC 7239, section 4).
-func parseElement(element string) (client, proto string) {
-	for pair := range split(element, ';') {
-		name, value, _ := strings.Cut(pair, "=")
+// parseElement returns two parameters of a forwarded-element (RFC 7239, section 4). It is
+// not ok when the element is garbled.
+func parseElement(element string) (client, proto string, ok bool) {
+	pairs, ok := split(element, ';')
+	for _, pair := range pairs {
+		name, value, found := strings.Cut(pair, "=")
+		if !found || !isToken(name) || !isToken(value) && !isQuoted(value) {
+			return "", "", false
+		}
 		value = unquoteParameter(value)
 		switch {
 		case strings.EqualFold(name, "for"):
@@ -158,7 +171,23 @@ func parseElement(element string) (client, proto string) {
 			proto = value
 		}
 	}
-	return client, proto
+	return client, proto, ok
+}
+
+// isQuoted reports whether value is one quoted-string (RFC 9110, section 5.6.4).
+func isQuoted(value string) bool {
+	if len(value) < 2 || value[0] != '"' {
+		return false
+	}
+	for i := 1; i < len(value); i++ {
+		switch value[i] {
+		case '\\':
+			i++
+		case '"':
+			return i == len(value)-1
+		}
+	}
+	return false
 }
 
 // unquoteParameter undoes the quoted-string of RFC 9110, section 5.6.4.

@@ -56,6 +56,10 @@ func TestProxiesThatAreTrustedSayHowTheClientCame(t *testing.T) {
 		{"10.0.0.1:1234", `Forwarded: for="1.1.1.1, for=2.2.2.2", for=203.0.113.9`, "203.0.113.9", false},
 		{"10.0.0.1:1234", `Forwarded: for="\203.0.113.9"`, "203.0.113.9", false},
 		{"10.0.0.1:1234", `Forwarded: for="`, "10.0.0.1", false},
+		{"10.0.0.1:1234", `Forwarded: for=6.6.6.6;proto=https;x=", for=203.0.113.9;proto=http`, "10.0.0.1", false},
+		{"10.0.0.1:1234", `Forwarded: for=6.6.6.6;proto=https;x=", for="[2001:db8::1]:4"`, "10.0.0.1", false},
+		{"10.0.0.1:1234", `Forwarded: for=6.6.6.6;proto=https;x="|Forwarded: for=203.0.113.9;proto=http`, "10.0.0.1", false},
+		{"10.0.0.1:1234", `X-Forwarded-For: ", 203.0.113.9`, "203.0.113.9", false},
 		// Both kinds: one of them is the client's, unless they agree.
 		{"10.0.0.1:1234", "X-Forwarded-For: 203.0.113.9|X-Forwarded-Proto: https|Forwarded: for=203.0.113.9;proto=https", "203.0.113.9", true},
 		{"10.0.0.1:1234", "X-Forwarded-For: 203.0.113.9|Forwarded: for=1.1.1.1;proto=https", "10.0.0.1", false},

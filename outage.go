@@ -2,6 +2,7 @@ package cloakroom
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -48,15 +49,16 @@ func (o *outage) enter(wait time.Duration) (probe bool, err error) {
 	return true, nil
 }
 
-// leave notes how a call went. It returns how long the outage was that is over now, and
+// leave notes how a call went; one that was ended by its own request says nothing. It returns how long the outage was that is over now, and
 // how long it is worth waiting for the end of the one that is not.
-func (o *outage) leave(probe, failed bool, wait time.Duration) (over, left time.Duration) {
+func (o *outage) leave(probe, failed, ended bool, wait time.Duration) (over, left time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if probe {
 		o.probing = false
 	}
 	switch {
+	case ended:
 	case !failed && !o.since.IsZero():
 		over = max(time.Since(o.since), 1)
 		o.since = time.Time{}
@@ -69,8 +71,8 @@ func (o *outage) leave(probe, failed bool, wait time.Duration) (over, left time.
 	return over, left
 }
 
-// attempt makes one store call under Config.Outage. left is how long a load may go on
-// trying.
+// attempt makes one store call under Config.Outage, for a request with the context ctx. left
+// is how long a load may go on trying.
 func (m *Manager) attempt(ctx context.Context, call func() error) (left time.Duration, err error) {
 	wait := m.cfg.Outage.wait
 	if wait == 0 {
@@ -80,18 +82,17 @@ func (m *Manager) attempt(ctx context.Context, call func() error) (left time.Dur
 	if err != nil {
 		return 0, err
 	}
-	failed := true // also when the store panics
+	failed, ended := true, false // also when the store panics
 	defer func() {
 		var over time.Duration
-		over, left = m.outage.leave(probe, failed, wait)
+		over, left = m.outage.leave(probe, failed, ended, wait)
 		if over > 0 {
 			m.observe(ctx, Recovered{After: over})
 		}
 	}()
 	err = call()
-	if failed = err != nil; failed {
-		_, failed = classify(ctx, "", err)
-	}
+	failed = err != nil && !isAnswer(err)
+	ended = failed && ctx.Err() != nil && errors.Is(err, ctx.Err())
 	return 0, err
 }
 

@@ -108,6 +108,40 @@ func TestWithWaitASaveIsNeverRepeated(t *testing.T) {
 	})
 }
 
+// A Save that times out, or a request that leaves, has not heard from the store.
+func TestSilenceIsNoRecovery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &cloakroom.Config{Outage: cloakroom.Wait(5 * time.Second)})
+		cookie := r.fresh()
+		hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		r.spy.meddle(func(s *spy) {
+			s.load = func(ctx context.Context, _ string) (store.Record, error) { return store.Record{}, hangs(ctx) }
+			s.save = func(ctx context.Context, _ string, _ store.Change) (uint64, error) { return 0, hangs(ctx) }
+			s.delete = func(ctx context.Context, _ string) error { return hangs(ctx) }
+		})
+		r.with(func(*cloakroom.Session) {}, cookie) // the outage has lasted longer than d now
+		r.log.take()
+		_, token, _ := strings.Cut(cookie, "=")
+		soon, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := r.m.Open(soon, token); err == nil { // the probe
+			t.Error("a store that hangs has answered")
+		}
+		r.with(func(s *cloakroom.Session) { name.Set(s, "x") })
+		if e, ok := find(r.log.take(), func(cloakroom.Recovered) bool { return true }); ok {
+			t.Errorf("told as %+v", e)
+		}
+		began := time.Now()
+		done := make(chan struct{})
+		go func() { defer close(done); r.with(func(*cloakroom.Session) {}, cookie) }() // the next probe
+		synctest.Wait()
+		if res := r.with(func(*cloakroom.Session) {}, cookie); res.StatusCode != 503 || time.Since(began) != 0 {
+			t.Errorf("%d after %v: want to fail at once", res.StatusCode, time.Since(began))
+		}
+		<-done
+	})
+}
+
 func TestWithWaitAClientThatLeavesIsNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, &cloakroom.Config{Outage: cloakroom.Wait(time.Hour)})

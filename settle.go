@@ -103,8 +103,8 @@ func (op *operation) doubt(cause error) error {
 
 // remove deletes a record.
 func (s *Session) remove(ctx context.Context, key string) error {
-	err := s.budget.spend(new(callContext), ctx, 0, func(ctx context.Context) error {
-		_, err := s.m.attempt(ctx, func() error { return s.m.store.Delete(ctx, s.m.cfg.KeyPrefix+key) })
+	err := s.budget.spend(new(callContext), ctx, 0, func(call context.Context) error {
+		_, err := s.m.attempt(ctx, func() error { return s.m.store.Delete(call, s.m.cfg.KeyPrefix+key) })
 		return err
 	})
 	if err != nil {

@@ -185,16 +185,16 @@ func (b Bag) edit(path string, edit func(old any, ok bool) (any, bool, error)) e
 	}
 	// First on a copy, so that an edit that is impossible is an error and changes nothing.
 	tree, present := b.field(segments[0])
-	if _, _, err := change(path, tree, present, segments[1:], edit); err != nil {
+	tree, _, err = change(path, tree, present, segments[1:], edit)
+	if err != nil {
 		return err
 	}
-	cloakroom.NewKey[*value](segments[0]).Update(b.s, func(v *value) *value {
-		present := v != nil
-		if !present {
-			v = new(value)
-		}
-		tree, _, err := change(path, v.tree, present, segments[1:], edit)
-		return &value{tree: tree, broken: err}
+	if _, err := treeOf(tree); err != nil {
+		return &PathError{path, "nests values too deeply: JSON is read to a depth of 10000"}
+	}
+	cloakroom.NewKey[value](segments[0]).Update(b.s, func(v value) value {
+		tree, _, err := change(path, v.tree, v.present, segments[1:], edit)
+		return value{tree: tree, broken: err}
 	})
 	return nil
 }

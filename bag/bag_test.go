@@ -190,6 +190,21 @@ func TestBadPathsAreErrorsThatNameThemAndChangeNothing(t *testing.T) {
 	})
 }
 
+func TestValuesThatNestTooDeeplyAreRefused(t *testing.T) {
+	c := newClient(t)
+	status := c.request(func(b bag.Bag, s *cloakroom.Session) {
+		deep := json.RawMessage(strings.Repeat("[", 9990) + strings.Repeat("]", 9990))
+		var wrong *bag.PathError
+		if err := b.Put(strings.Repeat("a.", 40)+"a", deep); !errors.As(err, &wrong) {
+			t.Errorf("%v", err)
+		}
+		must(t, s.Err())
+	})
+	if status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+}
+
 // A path may come from a visitor, who must not be able to make the request fail.
 func TestReadingAtABadPathFindsNothingAndFailsNothing(t *testing.T) {
 	c := newClient(t)

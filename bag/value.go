@@ -11,13 +11,15 @@ import (
 // A value is any JSON value, as a tree. It stays out of the way of numbers: what is not
 // touched is written back digit by digit.
 type value struct {
-	tree   any   // nil, bool, string, json.Number, []any or map[string]any
-	broken error // an edit that was impossible; it makes the value impossible to encode
+	tree    any   // nil, bool, string, json.Number, []any or map[string]any
+	present bool  // there is one; null is one, too
+	broken  error // an edit that was impossible; it makes the value impossible to encode
 }
 
 func (v *value) UnmarshalJSON(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
+	v.present = true
 	return d.Decode(&v.tree)
 }
 

@@ -40,7 +40,8 @@ const (
 // Token returns a token for the forms of s, in 86 characters of base64url. Each call gives
 // another one, so that compression does not leak it byte by byte (the BREACH attack); all
 // are good until the session's secret changes. It is "" for a session that is not stored:
-// in its name nothing can be done yet.
+// in its name nothing can be done yet. A request that stores the session and shows a form
+// calls Save before.
 func Token(s *cloakroom.Session) string {
 	if s.IsNew() {
 		return ""

@@ -30,6 +30,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/store"
@@ -50,6 +51,7 @@ var field = cloakroom.NewKey[waiting]("flash")
 type box struct {
 	mu     sync.Mutex
 	opened bool
+	of     string                     // ID of the session that was opened
 	old    waiting                    // opened by this request
 	now    map[string]json.RawMessage // for this request only
 	mine   map[string]bool            // IDs of what this request has set for the next
@@ -64,7 +66,8 @@ func boxOf(s *cloakroom.Session) *box {
 }
 
 // Set keeps v under name for the next request that reads. It takes the place of a value that
-// waits under the same name. A value that cannot be encoded sets the Err of s.
+// waits under the same name. A value that cannot be encoded sets the Err of s, and so does a
+// name or a string that is not UTF-8.
 func Set[T any](s *cloakroom.Session, name string, v T) {
 	text, err := encode(name, v)
 	if err != nil {
@@ -163,7 +166,7 @@ func Take(ctx context.Context, s *cloakroom.Session) error {
 	b := boxOf(s)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.opened {
+	if b.opened && b.of == idOf(s) {
 		return s.Save(ctx)
 	}
 	if err := s.Save(ctx); err != nil { // so that a conflict below is ours
@@ -172,7 +175,7 @@ func Take(ctx context.Context, s *cloakroom.Session) error {
 	for {
 		all, ok := field.Pop(s)
 		if !ok {
-			b.opened = true
+			b.opened, b.of, b.old = true, idOf(s), waiting{}
 			return nil
 		}
 		mine := waiting{}
@@ -186,7 +189,7 @@ func Take(ctx context.Context, s *cloakroom.Session) error {
 		err := s.Save(ctx)
 		switch {
 		case err == nil:
-			b.opened, b.old = true, all
+			b.opened, b.of, b.old = true, idOf(s), all
 			return nil
 		case !errors.Is(err, store.ErrConflict):
 			return err
@@ -198,12 +201,22 @@ func Take(ctx context.Context, s *cloakroom.Session) error {
 	}
 }
 
+// idOf returns the ID of a stored session, and "" for others, which have nothing waiting.
+func idOf(s *cloakroom.Session) string {
+	if s.IsNew() {
+		return ""
+	}
+	return s.ID()
+}
+
 // open reads what waits for this request, and has the commit remove it. The caller holds mu.
 func (b *box) open(s *cloakroom.Session) {
-	if b.opened {
+	id := idOf(s)
+	if b.opened && b.of == id {
 		return
 	}
-	b.opened, b.old = true, waiting{}
+	// After a sign-in over another owner, say, it is another session, and nobody inherits.
+	b.opened, b.of, b.old = true, id, waiting{}
 	for name, m := range field.Get(s) {
 		if !b.mine[m.ID] {
 			b.old[name] = m
@@ -256,6 +269,9 @@ func restore(s *cloakroom.Session, messages waiting) {
 }
 
 func encode(name string, v any) (json.RawMessage, error) {
+	if text, ok := v.(string); !utf8.ValidString(name) || ok && !utf8.ValidString(text) {
+		return nil, fmt.Errorf("cloakroom/flash: the name %q, or the text for it, is not valid UTF-8: keep other bytes as a []byte", name)
+	}
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
