@@ -49,7 +49,7 @@
 //	END
 //
 // The end is Unix time in milliseconds, and it is what counts, by the clock of the process
-// that asks: the clocks of all web servers have to agree. memcached, which counts in seconds,
+// that asks, which also numbers new records: the clocks of all web servers have to agree. memcached, which counts in seconds,
 // is told to free the item up to two seconds later. What lasts beyond January 2038 it is told
 // to free then, which is as far as the client's number goes.
 //

@@ -49,8 +49,8 @@
 //
 // So clocks should agree, as they do with NTP. A node whose clock is behind accepts a session
 // for so much longer, and one whose clock is ahead ends it so much sooner and may then remove
-// it for all; the same holds for the clock of a MongoDB with a TTL index. No clock makes a
-// session that was deleted come back.
+// it for all; the same holds for the clock of a MongoDB with a TTL index. New records are
+// numbered by it, too. No clock makes a session that was deleted come back.
 //
 // # What a crash costs
 //

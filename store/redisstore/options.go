@@ -22,7 +22,9 @@ type Options struct {
 	// "$epoch", and each Save of a key that begins with "$". With the number of replicas
 	// that a master has, no failover brings back what was ended; with fewer, one may promote
 	// a replica that was not among them. Too few replicas in time are an error that wraps
-	// [ErrTooFewReplicas]: the change is on the master and may be lost with it. Such a call
+	// [ErrTooFewReplicas]: the change is on the master and may be lost with it. A session
+	// manager that finds a new secret there goes on with it, so that only a sign-out is
+	// certain to outlive a failover; one that was refused is tried again. Such a call
 	// takes a connection of its own and as long as the replicas need. Defaults to 0: nothing
 	// waits, and a failover can undo the changes of its last moments, sign-outs among them.
 	WaitReplicas int

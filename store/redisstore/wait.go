@@ -67,15 +67,20 @@ func (s *Store) wait(ctx context.Context) rueidis.Completed {
 	return b.Wait().Numreplicas(int64(s.options.WaitReplicas)).Timeout(max(patience.Milliseconds(), 1)).Build()
 }
 
-// moving is how long to wait for rueidis to learn of a node that it does not know.
-const moving = 50 * time.Millisecond
+// moving is how long to wait for rueidis to learn of a node that it does not know, and for
+// nodes that name each other to agree. maxMoves is how often a slot is followed: each node
+// that names another one has done nothing.
+const (
+	moving   = 50 * time.Millisecond
+	maxMoves = 16
+)
 
 // waitsInCluster follows the slot of the key by itself: rueidis would follow it with the
 // command, and ask another node than that for its replicas.
 func (s *Store) waitsInCluster(ctx context.Context, at string, c command, eval bool) []rueidis.RedisResult {
 	client := s.line.client
 	answers := s.waitsAtMaster(ctx, at, c, eval)
-	for ctx.Err() == nil {
+	for move := 0; move < maxMoves && ctx.Err() == nil; move++ {
 		refused, ok := rueidis.IsRedisErr(answers[0].Error())
 		if !ok {
 			break
@@ -87,9 +92,11 @@ func (s *Store) waitsInCluster(ctx context.Context, at string, c command, eval b
 			}
 		}
 		node, known := client.Nodes()[addr]
+		if !known || move > 0 {
+			time.Sleep(moving)
+		}
 		switch {
 		case !known:
-			time.Sleep(moving)
 			answers = s.waitsAtMaster(ctx, at, c, eval)
 		case asks:
 			answers = node.DoMulti(ctx, client.B().Arbitrary("ASKING").Build(), c(client.B(), eval), s.wait(ctx))[1:]

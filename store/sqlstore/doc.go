@@ -17,7 +17,7 @@
 //
 // # PostgreSQL
 //
-// PostgreSQL 12 or later, in a database whose encoding is UTF8; tested with 15. Setup, with the driver
+// PostgreSQL 12 or later, in a database whose encoding is UTF8; tested with 15 and 17. Setup, with the driver
 // github.com/jackc/pgx/v5/stdlib:
 //
 //	db, err := sql.Open("pgx", "postgres://user:password@localhost/shop")
@@ -57,7 +57,7 @@
 //
 // # MariaDB and MySQL
 //
-// MariaDB 10.6 or later, tested with 10.11, or MySQL 8.0 or later: real MySQL was not tested.
+// MariaDB 10.6 or later, tested with 10.11 and 11.8, or MySQL 8.0 or later: real MySQL was not tested.
 // Setup, with the driver github.com/go-sql-driver/mysql:
 //
 //	db, err := sql.Open("mysql", "user:password@tcp(localhost:3306)/shop")
@@ -167,6 +167,8 @@
 // and tries again, and then locks it, one writer for each key in a process: writers of
 // different fields of one session all land, and take one connection while they queue. The clock
 // of the database says what is live, and numbers new records; those of the processes may differ.
+// It is asked when a statement begins. A Save that then waits for the lock of another one, which
+// changes nothing in the end, may land on a record that has ended during that wait.
 // Several nodes may Sweep at once: none waits for another.
 //
 // SQLite has one writer at a time. Calls of Save, Delete and Sweep that wait for it

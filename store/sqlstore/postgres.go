@@ -25,8 +25,9 @@ func PostgreSQL() Dialect {
 	}
 }
 
-// What the clock says. While a statement waits for a lock, clock_timestamp goes on;
-// statement_timestamp stays, so that an index can be searched for it. extract would be exact
+// What the clock says. When a statement has waited for a lock and the row has changed,
+// clock_timestamp is asked again; statement_timestamp stays, so that an index can be searched
+// for it. extract would be exact
 // where date_part is a floating point number, good for a microsecond, and costs more.
 const (
 	postgresNow    = `floor(date_part('epoch', clock_timestamp()) * 1000)::bigint`
