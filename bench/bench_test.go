@@ -1,8 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/cloakroom-go/cloakroom/internal/integration/servers"
 )
 
 // For profiles; ratios are the work of the program itself.
@@ -74,4 +81,53 @@ func benchmarkStore(b *testing.B, s web, c *testCase) {
 			sent.send()
 		}
 	})
+}
+
+// What it costs Redis to load a session as a string or as a hash: redis-us/op is its own
+// CPU time.
+func BenchmarkRedisForms(b *testing.B) {
+	at := of(servers.Redis(b))
+	client, err := newRueidis(at)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer client.Close()
+	ctx := b.Context()
+	for _, data := range []*payload{small, large} {
+		size := fmt.Sprintf("%dx%d", len(data.values), len(data.values[0]))
+		hash := client.B().Hset().Key("hash" + size).FieldValue()
+		for i, name := range data.names {
+			hash = hash.FieldValue(name, data.values[i])
+		}
+		text := client.B().Set().Key("string" + size).Value(strings.Join(data.values, "")).Build()
+		for _, r := range client.DoMulti(ctx, hash.Build(), text) {
+			if err := r.Error(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for form, load := range map[string]func() rueidis.Completed{
+			"string": func() rueidis.Completed { return client.B().Get().Key("string" + size).Build() },
+			"hash":   func() rueidis.Completed { return client.B().Hgetall().Key("hash" + size).Build() },
+		} {
+			b.Run(size+"/"+form, func(b *testing.B) {
+				before, err := redisCPU(at.Addr)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.SetParallelism(8)
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						if err := client.Do(ctx, load()).Error(); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+				after, err := redisCPU(at.Addr)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(after-before)/float64(time.Microsecond)/float64(b.N), "redis-us/op")
+			})
+		}
+	}
 }

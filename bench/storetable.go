@@ -131,7 +131,7 @@ func storeBars(r storeResults) []bar {
 	for _, name := range []string{"read", "write"} {
 		add("cloakroom-redis: "+name+": CPU, times that of scs-goredis", true, 0.5, compared(name, "cloakroom-redis", "scs-goredis", cpu))
 	}
-	for _, name := range []string{"read", "write", "create"} {
+	for _, name := range []string{"read", "write"} {
 		add("cloakroom-pgx: "+name+": requests in a second, times those of scs-pgx", false, 1, compared(name, "cloakroom-pgx", "scs-pgx", rate))
 	}
 	add("cloakroom-sqlite: writers: requests in a second, times those of scs-sqlite", false, 3.5, compared("writers", "cloakroom-sqlite", "scs-sqlite", rate))
